@@ -136,6 +136,11 @@ def licences(packages, root):
         for file in sorted(path for path in folder.iterdir() if path.is_file() and LICENCE_FILES.match(path.name)):
             text = file.read_text(errors="replace").strip()
             texts.setdefault(text, []).append(f"{each['name']} {each['version']}")
+    # section 3.2 of the licence: whoever gets the binary is told where the source is
+    for each in ordered:
+        if "MPL-2.0" in (each.get("license") or ""):
+            lines += ["", f"The source of {each['name']} {each['version']}, which is used unchanged, is at <{each['repository']}>; its "
+                          "licence, the Mozilla Public License 2.0, is at <https://mozilla.org/MPL/2.0/>."]
     for folder in sorted(EMBEDDED):
         lines += ["", f"The files of {EMBEDDED[folder][0]} are embedded; their licences are in `licenses/{folder}/`."]
     for text, owners in sorted(texts.items(), key=lambda entry: entry[1]):

@@ -120,6 +120,8 @@ missing_packages() {
     command -v stunnel >/dev/null || echo stunnel4
     command -v apache2 >/dev/null || echo apache2-bin
     command -v redis-server >/dev/null || echo redis-server
+    command -v slapd >/dev/null || echo slapd
+    command -v ldapmodify >/dev/null || echo ldap-utils
     command -v faketime >/dev/null || echo faketime
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium

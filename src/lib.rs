@@ -11,7 +11,7 @@
 //! | 6 | [`portal`]: the gateway's own endpoints |
 //! | 5 | [`config`]: from two YAML files to types that cannot be wrong; [`identify`]: whose credential it is |
 //! | 4 | [`oidc`]: signing in with OpenID providers |
-//! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
+//! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`ldap`]: people of a directory; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see; [`rates`]: how many requests a caller may send |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
 //! | 0 | [`text`]: notations that several parts share |
@@ -32,6 +32,7 @@ pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod jwks;
+pub mod ldap;
 pub mod net;
 pub mod oidc;
 pub mod pages;

@@ -3,7 +3,7 @@
 
 local SENT = {
     "accept", "authorization", "cookie", "destination", "origin", "sec-fetch-mode", "sec-fetch-site",
-    "sec-websocket-key", "x-api-key",
+    "sec-websocket-key", "sec-websocket-protocol", "x-api-key",
 }
 local IDENTITY = { "remote-user", "remote-groups", "remote-name", "remote-email" }
 local TOLD = {

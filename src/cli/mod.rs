@@ -199,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn a_session_and_a_user_may_be_named_with_a_hyphen_at_the_begin() {
+        let id = "-W8xQd3HTEyC4XbYp2JxVg";
+        for arguments in [
+            ["end", "--id", id],
+            ["end", "--user", id],
+            ["list", "--user", id],
+        ] {
+            let line = ["gatelatch", "session"].into_iter().chain(arguments);
+            assert!(Cli::try_parse_from(line).is_ok(), "{arguments:?}");
+        }
+    }
+
+    #[test]
     fn every_command_teaches_with_an_example() {
         for command in Cli::command().get_subcommands() {
             let help = command

@@ -141,6 +141,8 @@ codes! {
     UnreachableUpstream = "unreachable-upstream",
     /// An issuer whose keys cannot be had; looked for by `check --probe` only.
     UnreachableKeys = "unreachable-keys",
+    /// A directory that cannot be used; looked for by `check --probe` only.
+    UnreachableDirectory = "unreachable-directory",
     /// A provider that people could not sign in with; looked for by `check --probe` only.
     UnreachableProvider = "unreachable-provider",
     /// A lint is allowed where it has nothing to say.

@@ -255,7 +255,7 @@ fn users(
         UsersFile::Default => beside(config, "users.yaml"),
     };
     if matches!(draft.users_file, UsersFile::Default) && !path.exists() {
-        if draft.has_providers() {
+        if draft.has_providers() || draft.has_directory() {
             return UserList::default();
         }
         let message = format!("there is no `{}`: nobody can log in", path.display());

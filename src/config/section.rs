@@ -207,12 +207,14 @@ fn elsewhere(entry: &Entry, block: &'static Block, known: &[&'static str]) -> Op
         File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
         File::Config | File::Users | File::Tests | File::Environment => Vec::new(),
     };
-    // a provider has keys of its own for what rules and users call the same
-    let is_provider =
-        block.name == blocks::AUTH.name || block.name.starts_with(blocks::PROVIDER.name);
+    // providers and directories have keys of their own for what rules and users call the same
+    let near = [blocks::PROVIDER.name, blocks::LDAP.name];
+    let is_near =
+        block.name == blocks::AUTH.name || near.iter().any(|name| block.name.starts_with(name));
+    let own = ["auth.providers[]", "auth.ldap"];
     let paths: Vec<_> = paths
         .into_iter()
-        .filter(|path| is_provider || !path.starts_with("auth.providers[]"))
+        .filter(|path| is_near || !own.iter().any(|own| path.starts_with(own)))
         .collect();
     if !(1..=3).contains(&paths.len()) {
         return None;

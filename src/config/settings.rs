@@ -16,6 +16,7 @@ use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
 use crate::jwks::KeyLocation;
+use crate::ldap::LdapSettings;
 use crate::oidc::ProviderSettings;
 use crate::pages::Theme;
 use crate::rates::ServiceRates;
@@ -173,6 +174,8 @@ pub struct Auth {
     pub attempts: AttemptLimits,
     /// Other issuers whose tokens are accepted; default none.
     pub issuers: Vec<Issuer>,
+    /// The directory whose people may sign in; default none.
+    pub ldap: Option<LdapSettings>,
     /// OpenID providers that people sign in with; default none.
     pub providers: Vec<Arc<ProviderSettings>>,
     /// Where each of them stands.

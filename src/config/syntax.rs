@@ -61,8 +61,9 @@ fn with_braces(line: &str) -> Option<Option<&str>> {
         !quoted && (inside || first) && line[*at..].contains('}')
     })?;
     let start = line[..opening]
-        .rfind(|c: char| c.is_whitespace() || "[{,".contains(c))
-        .map_or(0, |at| at + 1);
+        .char_indices()
+        .rfind(|(_, c)| c.is_whitespace() || "[{,".contains(*c))
+        .map_or(0, |(at, character)| at + character.len_utf8());
     let key = line[..start].trim_end().strip_suffix(':');
     let key = key.and_then(|before| before.rsplit([' ', '{', ',']).next());
     Some(pattern_at(&line[start..]).filter(|_| key == Some("path")))

@@ -12,8 +12,10 @@ use super::record::RequestRecord;
 use super::rejection::Rejection;
 use super::worker::Worker;
 use crate::access::ClientAddress;
+use crate::ambient;
 use crate::identify::{CredentialError, PairCheck, PairDigest};
-use crate::portal::{LoginDenial, LoginEvent, PortalReply};
+use crate::portal::{CheckedPassword, LoginDenial, LoginEvent, PortalReply};
+use crate::users::NEVER;
 use crate::wire::BasicCredentials;
 
 /// How often a request is decided anew because the configuration was exchanged while its password was checked.
@@ -95,8 +97,9 @@ async fn check(
         .await;
     note(worker, record, event, pair.client).await;
     match checked {
-        Ok(user) => {
-            guard.verified(user.identity.clone(), pair.client);
+        Ok(CheckedPassword { identity, ttl }) => {
+            let until = ttl.map(|ttl| ambient::unix_seconds().saturating_add(ttl.as_secs()));
+            guard.verified(identity, pair.client, until.unwrap_or(NEVER));
             None
         }
         Err(denial) => {
@@ -116,9 +119,10 @@ fn refusal(denial: LoginDenial) -> CredentialError {
             CredentialError::Password
         }
         LoginDenial::LockedOut(seconds) => CredentialError::LockedOut(seconds),
-        LoginDenial::Busy | LoginDenial::Away | LoginDenial::NoToken(_) => {
-            CredentialError::Unchecked
-        }
+        LoginDenial::Busy
+        | LoginDenial::Away
+        | LoginDenial::DirectoryAway
+        | LoginDenial::NoToken(_) => CredentialError::Unchecked,
     }
 }
 
@@ -129,9 +133,11 @@ fn is_locked_out(denial: LoginDenial) -> bool {
         LoginDenial::Invalid(begun) | LoginDenial::TooLong(begun) => {
             begun.scopes().next().is_some()
         }
-        LoginDenial::Client | LoginDenial::Busy | LoginDenial::Away | LoginDenial::NoToken(_) => {
-            false
-        }
+        LoginDenial::Client
+        | LoginDenial::Busy
+        | LoginDenial::Away
+        | LoginDenial::DirectoryAway
+        | LoginDenial::NoToken(_) => false,
     }
 }
 

@@ -7,12 +7,14 @@ use secrecy::SecretString;
 
 use super::snapshot::Snapshot;
 use crate::identify::{Confirmations, SessionProvider};
+use crate::ldap::LdapDirectory;
 use crate::oidc::{Provider, ProviderError, ProviderSubject, RenewedTokens};
+use crate::portal::DirectoryProvider;
 use crate::session::{
     BrowserIdentity, IdentityProvider, ProviderFuture, ProviderSession, RefreshedTokens,
     RenewalError, RenewalRequest, RenewalView, RenewedSession,
 };
-use crate::token::{ProviderClaims, SessionId};
+use crate::token::{LDAP, ProviderClaims, SessionId};
 
 /// One worker's view, under one snapshot.
 pub(super) struct WorkerConfirmations<'a> {
@@ -33,7 +35,7 @@ impl Confirmations for WorkerConfirmations<'_> {
         };
         self.view.request(session, || RenewalRequest {
             session,
-            provider: Arc::clone(provider) as Arc<dyn IdentityProvider>,
+            provider: Arc::clone(&provider.asked),
             browsers: Arc::clone(&self.snapshot.browsers),
             checked_at: said.checked_at,
             every: Duration::from_secs(provider.of.refresh),
@@ -61,14 +63,42 @@ fn said_now(renewed: &RenewedSession, said: &ProviderClaims) -> ProviderClaims {
     now
 }
 
-/// A provider that sessions are renewed at, under one configuration.
-pub(super) struct RenewingProvider {
+/// A provider that vouches for people, and whom the service asks that renews their sessions, under one configuration.
+pub(super) struct VouchingProvider {
     pub(super) of: SessionProvider,
+    asked: Arc<dyn IdentityProvider>,
+}
+
+impl VouchingProvider {
+    pub(super) fn openid(provider: &Arc<Provider>) -> Self {
+        let provider = RenewingProvider::new(Arc::clone(provider));
+        Self {
+            of: provider.of.clone(),
+            asked: Arc::new(provider),
+        }
+    }
+
+    pub(super) fn directory(ldap: &Arc<LdapDirectory>) -> Self {
+        Self {
+            of: SessionProvider {
+                name: LDAP.into(),
+                fingerprint: ldap.fingerprint(),
+                is_listed: false,
+                refresh: ldap.settings().refresh.as_secs(),
+            },
+            asked: Arc::new(DirectoryProvider::new(Arc::clone(ldap))),
+        }
+    }
+}
+
+/// An OpenID provider that sessions are renewed at.
+struct RenewingProvider {
+    of: SessionProvider,
     provider: Arc<Provider>,
 }
 
 impl RenewingProvider {
-    pub(super) fn new(provider: Arc<Provider>) -> Self {
+    fn new(provider: Arc<Provider>) -> Self {
         Self {
             of: SessionProvider::of(provider.settings()),
             provider,

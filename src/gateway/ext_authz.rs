@@ -150,7 +150,7 @@ fn decide(
         },
     };
     if let Some(seen) = &mut facts.seen {
-        seen.credential = question.credential();
+        seen.credential = question.credential()?;
     }
     question.decide(facts, |permitted| {
         let how = &permitted.service.forwarding;

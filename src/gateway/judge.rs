@@ -300,7 +300,7 @@ impl Arrived<'_> {
             document::ask_whole(&mut intake);
         }
         let until = holds_until(&credential);
-        let downstream = Downstream::of(worker, pinned, &mut intake, &service.name, until);
+        let downstream = Downstream::of(worker, pinned, &mut intake, (service, &permit), until);
         let context = RequestContext {
             request_id: facts.request_id.clone(),
             ticker: &worker.ticker,

@@ -68,7 +68,7 @@ pub(super) fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientA
                 }
                 LoginDenial::Busy => LoginOutcome::Busy,
                 LoginDenial::LockedOut(_) => LoginOutcome::LockedOut,
-                LoginDenial::Away => LoginOutcome::Unavailable,
+                LoginDenial::Away | LoginDenial::DirectoryAway => LoginOutcome::Unavailable,
                 LoginDenial::NoToken(_) => LoginOutcome::Failed,
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label(), remark = denial.remark());
@@ -169,7 +169,7 @@ fn refresh_outcome(outcome: Result<(), RefreshDenial>) -> RefreshOutcome {
         Ok(()) => RefreshOutcome::Success,
         Err(RefreshDenial::Refused) => RefreshOutcome::Refused,
         Err(RefreshDenial::Reused) => RefreshOutcome::Reused,
-        Err(RefreshDenial::Away) => RefreshOutcome::Unavailable,
+        Err(RefreshDenial::Away | RefreshDenial::DirectoryAway) => RefreshOutcome::Unavailable,
         Err(RefreshDenial::NoToken(_)) => RefreshOutcome::Failed,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
 use crate::rates::RateTable;
 use crate::session::{Renewals, Sessions};
@@ -26,6 +27,8 @@ pub struct ProcessState {
     pub issuer_keys: Arc<KeySources>,
     /// Keeps what is known of OpenID providers.
     pub providers: Arc<Providers>,
+    /// Keeps the connections to the directory.
+    pub directories: Arc<LdapDirectories>,
     /// Keeps what callers have used of their rates.
     pub rates: Arc<RateTable>,
     /// Exports traces.

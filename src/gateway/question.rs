@@ -18,8 +18,9 @@ use crate::ambient;
 use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
-    self, Credential, CredentialSource, Destination, DestinationField, ForwardAuthProxy,
-    GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+    self, BadRequest, Credential, CredentialSource, Destination, DestinationField,
+    ForwardAuthProxy, GatewayCookies, OriginalError, OriginalRequest, is_navigation, same_service,
+    with_socket_token,
 };
 
 const X_GATELATCH_LOGIN: HeaderName = HeaderName::from_static("x-gatelatch-login");
@@ -127,8 +128,9 @@ impl Question<'_> {
     ) -> Result<Answered<T>, Rejection> {
         let (original, sent) = (self.original, &self.sent);
         let accepted = service.credentials;
-        let mut credential =
-            accepted.choose(sent.credential, sent.headers, || self.session_cookie())?;
+        let mut credential = accepted.choose(self.field()?.as_ref(), sent.headers, || {
+            self.session_cookie()
+        })?;
         let pair = || {
             self.worker
                 .unchecked(self.pinned, credential.as_ref(), sent.client)
@@ -171,11 +173,25 @@ impl Question<'_> {
         })))
     }
 
-    /// The bearer token or API key, else the session cookie under the name that it has for the original request.
-    pub(super) fn credential(&self) -> Option<Credential> {
-        let sent = self.sent.credential;
-        let bearer = sent.filter(|sent| sent.source() != CredentialSource::Cookie);
-        bearer.cloned().or_else(|| self.session_cookie())
+    /// The token or API key of a field, or that of a WebSocket's protocols.
+    fn field(&self) -> Result<Option<Credential>, BadRequest> {
+        let is_of_field = |sent: &&Credential| {
+            sent.source() != CredentialSource::Cookie && !sent.is_among_protocols()
+        };
+        let bearer = self.sent.credential.filter(is_of_field).cloned();
+        if self.original.upgrades {
+            with_socket_token(bearer, self.sent.headers)
+        } else {
+            Ok(bearer)
+        }
+    }
+
+    /// The credential that shows who sees a refusal: that of a field, else the session cookie.
+    ///
+    /// # Errors
+    /// [`BadRequest`] where it is not clear which token counts.
+    pub(super) fn credential(&self) -> Result<Option<Credential>, BadRequest> {
+        Ok(self.field()?.or_else(|| self.session_cookie()))
     }
 
     /// The session cookie under the name that it has for the original request.
@@ -230,7 +246,7 @@ impl Question<'_> {
             return None;
         }
         let next = ReturnPath::to(path, original.query.as_deref());
-        let credential = self.credential();
+        let credential = self.credential().ok().flatten();
         let confirm = to_be_confirmed(snapshot, rejection, credential.as_ref(), next.as_ref());
         let is_confirmation = confirm.is_some();
         let path = confirm.unwrap_or_else(|| snapshot.portal.sign_in_path(next.as_ref()));

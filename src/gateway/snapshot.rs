@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 use tokio::sync::watch;
 
-use super::confirmations::RenewingProvider;
+use super::confirmations::VouchingProvider;
 use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
@@ -19,6 +19,7 @@ use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::identify::VerifiedPasswords;
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::portal::{Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
@@ -47,7 +48,7 @@ pub struct Snapshot {
     /// The OpenID providers, as far as sessions that began with them are checked.
     pub(super) session_providers: Vec<SessionProvider>,
     /// The same, where sessions are renewed.
-    pub(super) renewing: Vec<Arc<RenewingProvider>>,
+    pub(super) renewing: Vec<VouchingProvider>,
     /// The longest that any token may hold from now, in seconds.
     pub(super) longest_token: u64,
     providers: Vec<Arc<Provider>>,
@@ -108,7 +109,6 @@ impl Snapshot {
             hasher,
             sessions,
             issuer_keys,
-            providers: process_providers,
             traces,
             audit,
             ..
@@ -116,15 +116,13 @@ impl Snapshot {
         let trusted_issuers = config.auth.trusted_issuers(|settings, location| {
             issuer_keys.keys(&settings.issuer, location, &settings.algorithms)
         });
-        let providers = config.auth.providers.iter();
-        let providers = providers.map(|settings| process_providers.provider(Arc::clone(settings)));
-        let providers: Vec<_> = providers.collect();
-        let renewing = providers.iter().cloned().map(RenewingProvider::new);
-        let renewing: Vec<_> = renewing.map(Arc::new).collect();
+        let (providers, ldap) = identity_sources(&config.auth, process_state);
+        let renewing = vouching(&providers, ldap.as_ref());
         let directory = Arc::new(config.directory);
         let describes = config.auth.verify;
         let token = &config.auth.token;
-        let verifier = Verifier::new(token.keys(), token.verifier());
+        let verifier = Verifier::new(token.keys(), token.verifier())
+            .with_roles_claim(token.roles_claim.clone());
         let room = provider_room(&config.auth.session, &config.services);
         let browsers = browser_sessions(token, config.auth.session.max_age).with_room(room);
         let browsers = Arc::new(browsers);
@@ -146,7 +144,8 @@ impl Snapshot {
                 hasher.clone(),
                 sessions.clone(),
                 Arc::clone(&browsers),
-            ),
+            )
+            .with_directory(ldap),
             own_cors,
             verifier,
             trusted_issuers,
@@ -252,6 +251,33 @@ fn services(
 
 fn trusted_proxies(server: &config::Server) -> TrustedProxies {
     TrustedProxies::new(server.trusted_proxies.clone(), server.forwarded)
+}
+
+/// Who else than the user list says who people are.
+fn identity_sources(
+    auth: &config::Auth,
+    process_state: &ProcessState,
+) -> (Vec<Arc<Provider>>, Option<Arc<LdapDirectory>>) {
+    let ProcessState {
+        providers,
+        directories,
+        ..
+    } = process_state;
+    let openid = auth.providers.iter();
+    let openid = openid.map(|settings| providers.provider(Arc::clone(settings)));
+    let ldap = auth.ldap.clone();
+    let ldap = ldap.map(|settings| directories.directory(settings));
+    (openid.collect(), ldap)
+}
+
+fn vouching(
+    providers: &[Arc<Provider>],
+    ldap: Option<&Arc<LdapDirectory>>,
+) -> Vec<VouchingProvider> {
+    let openid = providers.iter().map(VouchingProvider::openid);
+    openid
+        .chain(ldap.map(VouchingProvider::directory))
+        .collect()
 }
 
 /// What the portal is set up with, and what issues its tokens.

@@ -1,6 +1,6 @@
 //! The answer with which client and upstream leave HTTP together.
 
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE, VIA};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE, VIA};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::downstream::Downstream;
@@ -50,6 +50,14 @@ impl Switch {
                 StatusCode::OK
             }
         };
+        if let Some(protocol) = &downstream.protocol
+            && !response.headers().contains_key(SEC_WEBSOCKET_PROTOCOL)
+        {
+            let picked = protocol.clone();
+            response
+                .headers_mut()
+                .insert(SEC_WEBSOCKET_PROTOCOL, picked);
+        }
         add_own_fields(&record, response.headers_mut());
         record.status = Some(response.status().as_u16());
         Reply {

@@ -48,6 +48,7 @@ impl Tunnel {
     ) -> Self {
         let Downstream {
             upgrade,
+            protocol: _,
             stream,
             reauthorization,
             idle,

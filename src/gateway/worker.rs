@@ -207,7 +207,7 @@ impl Worker {
         let confirmations = self.confirmations(pinned);
         let checks = self.authenticator(pinned, &confirmations);
         Some(UncheckedPair {
-            credentials: unchecked_password(&checks, credential, client)?,
+            credentials: unchecked_password(&checks, credential, client, ambient::unix_seconds())?,
             digest: pinned.snapshot.passwords.digest(credential.token(), client),
             client,
         })

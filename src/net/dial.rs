@@ -57,6 +57,35 @@ impl Dialer {
             .unwrap_or_else(|_| Err(DialError::TimedOut(log.attempts())))
     }
 
+    /// Does the TLS handshake on a connection over TCP that was in the clear so far, where a protocol begins TLS in its
+    /// midst. Nothing of what was sent in the clear may be unread.
+    ///
+    /// # Errors
+    /// [`DialError`] where the handshake does not succeed within `limit`, and for anything but TCP in the clear.
+    pub async fn secure(
+        stream: DialedStream,
+        server: &ServerAddress,
+        (tls, alpn): (&TlsSettings, Alpn),
+        limit: Duration,
+    ) -> Result<DialedStream, DialError> {
+        match stream {
+            DialedStream::Tcp(tcp) => timeout(limit, shake_hands(tcp, server, tls, alpn))
+                .await
+                .unwrap_or_else(|_| {
+                    let address = server.to_string();
+                    let attempt = DialAttempt {
+                        address,
+                        error: None,
+                    };
+                    Err(DialError::TimedOut(DialAttempts(vec![attempt])))
+                }),
+            DialedStream::Unix(_) | DialedStream::Tls(_) => {
+                let error = io::Error::other("TLS begins over TCP in the clear");
+                Err(DialError::Tls(DialAttempts::failed(server, error)))
+            }
+        }
+    }
+
     async fn open(
         &self,
         server: &ServerAddress,

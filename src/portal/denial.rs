@@ -1,5 +1,6 @@
 //! Why a login or a refresh is denied.
 
+use crate::ldap::LdapFailure;
 use crate::session::{Begun, StoreUnavailable, Throttled};
 use crate::token::IssueError;
 
@@ -19,6 +20,8 @@ pub enum LoginDenial {
     LockedOut(u64),
     /// The state store is unavailable, so failures cannot be counted.
     Away,
+    /// The directory cannot be asked, so that nothing is known of the password.
+    DirectoryAway,
     /// The password is correct, but no token could be issued. A fault of the configuration.
     NoToken(IssueError),
 }
@@ -32,6 +35,8 @@ pub enum RefreshDenial {
     Reused,
     /// The state store is unavailable.
     Away,
+    /// The directory cannot be asked whether its user still is one. The token is not spent.
+    DirectoryAway,
     /// The refresh token is valid, but no access token could be issued. A fault of the configuration.
     NoToken(IssueError),
 }
@@ -45,6 +50,7 @@ impl LoginDenial {
             Self::Busy => "busy",
             Self::LockedOut(_) => "locked_out",
             Self::Away => "state_away",
+            Self::DirectoryAway => "directory_away",
             Self::NoToken(_) => "no_token",
         }
     }
@@ -57,8 +63,13 @@ impl LoginDenial {
             Self::TooLong(_) => Some(
                 "the password has more than 72 bytes, of which bcrypt reads the first 72 only; a program that cuts it would accept it",
             ),
-            Self::Invalid(_) | Self::Client | Self::Busy => None,
-            Self::LockedOut(_) | Self::Away | Self::NoToken(_) => None,
+            Self::Invalid(_)
+            | Self::Client
+            | Self::Busy
+            | Self::LockedOut(_)
+            | Self::Away
+            | Self::DirectoryAway
+            | Self::NoToken(_) => None,
         }
     }
 }
@@ -70,7 +81,17 @@ impl RefreshDenial {
             Self::Refused => "refused",
             Self::Reused => "reused",
             Self::Away => "state_away",
+            Self::DirectoryAway => "directory_away",
             Self::NoToken(_) => "no_token",
+        }
+    }
+}
+
+impl From<LdapFailure> for RefreshDenial {
+    fn from(failure: LdapFailure) -> Self {
+        match failure {
+            LdapFailure::Refused => Self::Refused,
+            LdapFailure::Busy | LdapFailure::Unavailable(_) => Self::DirectoryAway,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::PRAGMA;
@@ -15,8 +16,9 @@ use super::fields::{GrantRequest, LoginRequest, parse};
 use super::login_api::LoginApi;
 use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
-use crate::session::{DeviceId, LoginAttempt, PasswordResult, RefreshToken, Stamp};
-use crate::token::{Holder, IssuedToken, SessionId, is_visible};
+use crate::access::Identity;
+use crate::session::{DeviceId, LoginAttempt, PasswordResult, ProvidedHolder, RefreshToken, Stamp};
+use crate::token::{Holder, IssueError, IssuedToken, LDAP, SessionId, is_visible};
 use crate::users::{LoginFailure, Password, User, authenticate};
 use crate::{ambient, wire};
 
@@ -40,6 +42,31 @@ struct TokenBody<'a> {
     token_type: &'static str,
     expires_in: u64,
     refresh_token: &'a str,
+}
+
+/// Whose password it was.
+pub(super) enum SignedIn {
+    /// A user of the list.
+    Listed(Arc<User>),
+    /// Somebody of the directory.
+    Directory(Arc<Identity>),
+}
+
+impl SignedIn {
+    pub(super) fn identity(&self) -> &Arc<Identity> {
+        match self {
+            Self::Listed(user) => &user.identity,
+            Self::Directory(identity) => identity,
+        }
+    }
+}
+
+/// A user name and a password that were checked.
+pub struct CheckedPassword {
+    /// Whose they are.
+    pub identity: Arc<Identity>,
+    /// For how long that counts without a further look; `None`: as long as the configuration.
+    pub ttl: Option<Duration>,
 }
 
 /// New tokens.
@@ -106,15 +133,16 @@ impl Portal {
     ) -> Result<Granted, LoginDenial> {
         // programs have no cookies: their network identifies them
         let user = self.authenticate_password(request, client, None).await?;
-        let first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
-        let issued = self.issuer.issue(
-            &holder(&user, first.session()),
-            ambient::random_bytes(),
-            now,
-        )?;
-        self.sessions
-            .open(&user.identity.subject, &first, self.times(now))
-            .await?;
+        let mut first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
+        if let SignedIn::Directory(identity) = &user {
+            first = first.held_by(ProvidedHolder {
+                provider: LDAP.into(),
+                subject: identity.subject.clone(),
+            });
+        }
+        let issued = self.issue(&user, first.session(), now)?;
+        let subject = &user.identity().subject;
+        self.sessions.open(subject, &first, self.times(now)).await?;
         let stamp = Stamp {
             generation: 1,
             issued_at: now,
@@ -131,7 +159,7 @@ impl Portal {
         username: &str,
         password: &str,
         client: IpAddr,
-    ) -> (LoginEvent, Result<Arc<User>, LoginDenial>) {
+    ) -> (LoginEvent, Result<CheckedPassword, LoginDenial>) {
         let request = LoginRequest {
             username: username.to_owned(),
             password: Password::from(password.to_owned()),
@@ -141,11 +169,68 @@ impl Portal {
             user: log_safe_name(username),
             outcome: checked.as_ref().map(drop).map_err(|denial| *denial),
         };
-        (event, checked)
+        (event, checked.map(|user| self.remembered(&user)))
+    }
+
+    /// Whose password it is, and for how long that is remembered. A reload forgets what the user list says.
+    fn remembered(&self, user: &SignedIn) -> CheckedPassword {
+        let ttl = match (user, &self.ldap) {
+            (SignedIn::Directory(_), Some(ldap)) => Some(ldap.settings().refresh),
+            (SignedIn::Directory(_), None) | (SignedIn::Listed(_), _) => None,
+        };
+        CheckedPassword {
+            identity: Arc::clone(user.identity()),
+            ttl,
+        }
+    }
+
+    /// An access token. One for somebody of the directory says so.
+    pub(super) fn issue(
+        &self,
+        holder: &SignedIn,
+        session: SessionId,
+        now: u64,
+    ) -> Result<IssuedToken, IssueError> {
+        let id = ambient::random_bytes();
+        match (holder, &self.ldap) {
+            (SignedIn::Directory(identity), Some(ldap)) => {
+                let holder = provided_holder(identity, session);
+                let fingerprint = ldap.fingerprint();
+                self.issuer
+                    .issue_provided(&holder, (LDAP, &fingerprint), id, now)
+            }
+            // who signed in by a directory has one
+            (SignedIn::Directory(_), None) => Err(IssueError::Signing),
+            (SignedIn::Listed(user), _) => self.issuer.issue(&holder_of(user, session), id, now),
+        }
+    }
+
+    /// Checks the password where the name is known: in the user list, else in the directory.
+    pub(super) async fn authenticate_password(
+        &self,
+        request: LoginRequest,
+        client: IpAddr,
+        device: Option<DeviceId>,
+    ) -> Result<SignedIn, LoginDenial> {
+        let Some(ldap) = &self.ldap else {
+            let user = self.authenticate_listed(request, client, device).await;
+            return user.map(SignedIn::Listed);
+        };
+        if self.directory.find(&request.username).is_none() {
+            return self
+                .authenticate_in_directory(ldap, request, client, device)
+                .await;
+        }
+        let user = self.authenticate_listed(request, client, device).await;
+        if user.is_err() {
+            // time must not tell which names are on the list
+            tokio::time::sleep(ldap.pace()).await;
+        }
+        user.map(SignedIn::Listed)
     }
 
     /// Checks the password under the limits for failed attempts, before and after; gives the user.
-    pub(super) async fn authenticate_password(
+    async fn authenticate_listed(
         &self,
         request: LoginRequest,
         client: IpAddr,
@@ -202,15 +287,21 @@ pub(super) fn log_safe_name(name: &str) -> Box<str> {
     safe.into()
 }
 
-pub(super) fn holder(user: &User, session: SessionId) -> Holder<'_> {
-    let identity = &user.identity;
+fn provided_holder(identity: &Identity, session: SessionId) -> Holder<'_> {
     Holder {
         subject: &identity.subject,
         roles: &identity.roles,
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
-        claims: user.claims.as_deref(),
+        claims: None,
         session: Some(session),
+    }
+}
+
+fn holder_of(user: &User, session: SessionId) -> Holder<'_> {
+    Holder {
+        claims: user.claims.as_deref(),
+        ..provided_holder(&user.identity, session)
     }
 }
 

@@ -15,6 +15,8 @@ mod client;
 mod client_grant;
 mod denial;
 mod device;
+mod directory;
+mod directory_sessions;
 mod docs;
 mod endpoint;
 mod fields;
@@ -48,9 +50,10 @@ use http_body::Body;
 pub use at_provider::{ProviderDenial, ProviderLoginEvent};
 pub use body::ReceivedBody;
 pub use denial::{LoginDenial, RefreshDenial};
+pub use directory_sessions::DirectoryProvider;
 pub use docs::Asset;
 pub use endpoint::PortalEndpoint;
-pub use login::LoginEvent;
+pub use login::{CheckedPassword, LoginEvent};
 pub use me::PortalCaller;
 pub use refresh::SessionEvent;
 pub use refused::RefusedRequest;
@@ -61,6 +64,7 @@ use self::body_format::{BodyFormat, is_browser_form};
 use self::docs::Docs;
 use self::login_api::LoginApi;
 use crate::access::{Identity, PathOptions};
+use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
@@ -103,6 +107,7 @@ pub struct PortalSettings {
 pub struct Portal {
     settings: PortalSettings,
     directory: Arc<Directory>,
+    ldap: Option<Arc<LdapDirectory>>,
     issuer: TokenIssuer,
     hasher: Hasher,
     sessions: Sessions,
@@ -173,12 +178,19 @@ impl Portal {
         Self {
             settings,
             directory,
+            ldap: None,
             issuer,
             hasher,
             sessions,
             browsers,
             docs,
         }
+    }
+
+    /// The same, and people of a directory may log in.
+    #[must_use]
+    pub fn with_directory(self, ldap: Option<Arc<LdapDirectory>>) -> Self {
+        Self { ldap, ..self }
     }
 
     /// What stands behind the endpoint of forward-auth in a path as it was sent: nothing, or the path that is asked about;

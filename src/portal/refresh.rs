@@ -6,11 +6,13 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::denial::RefreshDenial;
-use super::login::{Granted, granted_response, holder};
+use super::login::{Granted, SignedIn, granted_response};
 use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
 use crate::ambient;
+use crate::ldap::LdapFailure;
 use crate::session::{RefreshToken, Stamp, StoreMemory, StoreUnavailable, Times, TokenExchange};
+use crate::token::LDAP;
 use crate::users::User;
 
 /// A refresh, or a logout, that was tried.
@@ -59,6 +61,8 @@ impl Portal {
     ) -> Result<Granted, RefreshDenial> {
         let signer = self.browsers.signer();
         let shown = RefreshToken::parse(shown, signer).ok_or(RefreshDenial::Refused)?;
+        // before the token is spent: it must be good again when the directory is
+        let provided = self.provided_holder_of(&shown, name, now).await?;
         let fresh = shown.next(ambient::random_bytes());
         let times = self.times(now);
         let exchanged = self
@@ -86,17 +90,16 @@ impl Portal {
                 return Err(RefreshDenial::Reused);
             }
         };
-        let Some(user) = name
-            .as_deref()
-            .and_then(|name| self.still_admitted(name, opened_at))
-        else {
+        let listed = || {
+            let user = self.still_admitted(name.as_deref()?, opened_at)?;
+            Some(SignedIn::Listed(Arc::clone(user)))
+        };
+        let Some(holder) = provided.or_else(listed) else {
             self.sessions.end(shown.session(), times).await?;
             return Err(RefreshDenial::Refused);
         };
-        let holder = holder(user, shown.session());
         let issued = self
-            .issuer
-            .issue(&holder, ambient::random_bytes(), now)
+            .issue(&holder, shown.session(), now)
             .map_err(RefreshDenial::NoToken)?;
         let stamp = Stamp {
             generation,
@@ -106,6 +109,28 @@ impl Portal {
             issued,
             refresh: fresh.expose(stamp, signer),
         })
+    }
+
+    /// Whom the directory still knows, where it vouches for the holder of the token; whom it does not know any more is
+    /// signed out.
+    async fn provided_holder_of(
+        &self,
+        shown: &RefreshToken,
+        name: &mut Option<Box<str>>,
+        now: u64,
+    ) -> Result<Option<SignedIn>, RefreshDenial> {
+        let Some(holder) = shown.holder() else {
+            return Ok(None);
+        };
+        *name = Some(holder.subject.clone());
+        let found = match &*holder.provider {
+            LDAP => self.look_up(&holder.subject).await,
+            _ => Err(LdapFailure::Refused),
+        };
+        if found == Err(LdapFailure::Refused) {
+            self.sessions.end(shown.session(), self.times(now)).await?;
+        }
+        Ok(Some(SignedIn::Directory(found?)))
     }
 
     /// The user as the list has it today: a session is as old as its login, however often it was refreshed.

@@ -154,6 +154,8 @@ impl FormRejection {
 
 impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
+        let (busy, code) = (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+        let unavailable = |detail| (busy, code, detail, detail);
         let (status, error, detail, description) = match (self, api) {
             (Self::Client, _) => (
                 StatusCode::UNAUTHORIZED,
@@ -176,12 +178,7 @@ impl LoginDenial {
                 "Invalid credentials",
                 WRONG,
             ),
-            (Self::Busy, _) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                BUSY,
-                BUSY,
-            ),
+            (Self::Busy, _) => unavailable(BUSY),
             (Self::NoToken(_), _) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "server_error",
@@ -195,12 +192,8 @@ impl LoginDenial {
                 LOCKED,
                 LOCKED_OUT,
             ),
-            (Self::Away, _) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily_unavailable",
-                AWAY,
-                AWAY,
-            ),
+            (Self::Away, _) => unavailable(AWAY),
+            (Self::DirectoryAway, _) => unavailable(DIRECTORY_AWAY),
         };
         let mut response = wire::json(
             status,
@@ -231,7 +224,7 @@ impl LoginDenial {
         match self {
             Self::Busy => Some(1),
             Self::LockedOut(seconds) => Some(seconds),
-            Self::Away => Some(AWAY_SECONDS),
+            Self::Away | Self::DirectoryAway => Some(AWAY_SECONDS),
             Self::Client | Self::Invalid(_) | Self::TooLong(_) | Self::NoToken(_) => None,
         }
     }
@@ -253,6 +246,11 @@ impl RefreshDenial {
                 "temporarily_unavailable",
                 AWAY,
             ),
+            (Self::DirectoryAway, _) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                DIRECTORY_AWAY,
+            ),
             (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN),
         };
         let mut response = wire::json(
@@ -269,7 +267,7 @@ impl RefreshDenial {
                 HeaderValue::from_static(wire::BEARER_CHALLENGE),
             );
         }
-        if self == Self::Away {
+        if matches!(self, Self::Away | Self::DirectoryAway) {
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, AWAY_SECONDS.into());
@@ -285,7 +283,8 @@ const NO_TOKEN: &str = "no token could be made";
 const LOCKED: &str = "Too many failed attempts";
 const LOCKED_OUT: &str = "too many failed attempts; try again later";
 const AWAY: &str = "the gateway cannot reach its state store; try again";
+const DIRECTORY_AWAY: &str = "the gateway cannot reach the directory; try again";
 const SPENT: &str = "the refresh token is invalid, expired or spent";
 
-/// After how many seconds it may be worth trying again when the state store is away.
+/// After how many seconds it may be worth trying again when the state store or the directory is away.
 const AWAY_SECONDS: u64 = 2;

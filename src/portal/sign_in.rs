@@ -1,7 +1,6 @@
 //! Signing in with a browser: the page, its form, and the session cookie.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
@@ -10,8 +9,9 @@ use http::{Response, StatusCode};
 use super::account::AccountView;
 use super::body_format::BodyFormat;
 use super::denial::LoginDenial;
+use super::directory_sessions::{provider_claims, provider_session};
 use super::fields::{FormExtras, LoginRequest, extras, parse_password};
-use super::login::{LoginEvent, log_safe_name};
+use super::login::{LoginEvent, SignedIn, log_safe_name};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
 use super::page::{PageQuery, see_other, show};
@@ -22,7 +22,6 @@ use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::session::BrowserSession;
 use crate::token::{SessionId, SessionToken};
-use crate::users::User;
 use crate::wire::Intake;
 
 /// The most characters of a typed name that are shown again.
@@ -30,7 +29,7 @@ const SHOWN_CHARACTERS: usize = 255;
 
 const FOREIGN: &str =
     "This form was not sent by the sign-in page of this site. Please try again here.";
-const TOO_MANY_COOKIES: &str = "Your browser sent too many cookies of this site, and not every session that they hold could \
+pub(super) const TOO_MANY_COOKIES: &str = "Your browser sent too many cookies of this site, and not every session that they hold could \
                                 be ended. Delete the cookies of this site, then sign in.";
 
 /// What the sign-in page shows.
@@ -110,7 +109,7 @@ impl Portal {
 
     /// Whether anybody can sign in with a password.
     pub(super) fn takes_passwords(&self) -> bool {
-        self.directory.has_passwords()
+        self.ldap.is_some() || self.directory.has_passwords()
     }
 
     /// `POST` from the page's form.
@@ -169,7 +168,7 @@ impl Portal {
         let mut response = match &begun {
             Ok((user, session)) => {
                 let next = ReturnPath::parse(&typed.next, self.settings.paths);
-                let landing = self.landing(next, &user.identity, context);
+                let landing = self.landing(next, user.identity(), context);
                 self.let_in(intake, session, &landing, now)
             }
             Err(denial) => self.retell(theme, denial.into_response(LoginApi::Login), typed),
@@ -193,20 +192,29 @@ impl Portal {
         request: LoginRequest,
         intake: &Intake,
         now: u64,
-    ) -> Result<(Arc<User>, SessionToken), LoginDenial> {
+    ) -> Result<(SignedIn, SessionToken), LoginDenial> {
         let device = self.known_device(intake, &request.username, now);
         let user = self
             .authenticate_password(request, intake.client.accountable_address(), device)
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
-        let session = self.browsers.begin(&user.identity.subject, id, now)?;
+        let subject = &user.identity().subject;
+        let (session, provider) = match (&user, &self.ldap) {
+            (SignedIn::Directory(identity), Some(ldap)) => {
+                let said = provider_claims(ldap, identity, now);
+                let session = self.browsers.begin_with_provider(subject, id, &said, now)?;
+                let recorded = provider_session(&said, subject, id, &self.browsers);
+                (session, Some(recorded))
+            }
+            (_, _) => (self.browsers.begin(subject, id, now)?, None),
+        };
         self.end_replaced(intake, now).await?;
         // one that nobody could list or end does not begin
         let record = BrowserSession {
-            subject: user.identity.subject.clone(),
+            subject: subject.clone(),
             begun_at: now,
             expires_at: self.browsers.latest_end(now),
-            provider: None,
+            provider,
         };
         self.sessions
             .begin_browser(id, record, self.times(now))

@@ -18,8 +18,11 @@ use portable_atomic::AtomicU128;
 
 use super::bucket::Bucket;
 
-/// Sets of each level. A level is made when one below it is full for some key: 1 MiB at first, 31 MiB at most.
+/// Sets of each level. A key has places in a level where all its places below are taken: 1 MiB at first, 31 MiB at most.
 const LEVELS: [usize; 5] = [1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18];
+
+/// Sets that are made at once, in some microseconds: 64 KiB. Nobody waits for all of a level.
+const CHUNK: usize = 1 << 10;
 
 /// Places that a key may have in a level: one cache line.
 const PLACES: usize = 4;
@@ -59,6 +62,11 @@ struct Level {
     sets: usize,
     /// Which bits of a key name its set.
     turn: u32,
+    chunks: Box<[Chunk]>,
+}
+
+#[derive(Debug, Default)]
+struct Chunk {
     made: OnceLock<Box<[BucketSet]>>,
     /// Whether a worker is making it: the others do not wait.
     growing: AtomicBool,
@@ -103,8 +111,9 @@ impl RateTable {
         let level = |(turn, sets): (u32, &usize)| Level {
             sets: *sets,
             turn: turn * 13,
-            made: OnceLock::new(),
-            growing: AtomicBool::new(false),
+            chunks: (0..sets.div_ceil(CHUNK))
+                .map(|_| Chunk::default())
+                .collect(),
         };
         Self {
             started,
@@ -121,7 +130,8 @@ impl RateTable {
             shared: self.shared.load(Relaxed),
             ..TableUse::default()
         };
-        let made = self.levels.iter().filter_map(|level| level.made.get());
+        let chunks = self.levels.iter().flat_map(|level| &level.chunks);
+        let made = chunks.filter_map(|chunk| chunk.made.get());
         for place in made.flat_map(|sets| sets.iter().flat_map(|set| &set.0)) {
             usage.places += 1;
             usage.buckets += u64::from(Word::load(place).full_at > now);
@@ -131,7 +141,9 @@ impl RateTable {
 
     /// Makes room for the first buckets.
     pub(super) fn open(&self) {
-        self.level(0);
+        if let Some(first) = self.levels.first() {
+            first.chunks.iter().for_each(|chunk| chunk.make(first.sets));
+        }
     }
 
     pub(super) fn key(&self, of: impl Hash) -> Key {
@@ -227,8 +239,7 @@ impl RateTable {
             seen += 1;
         }
         let further = || {
-            let level = self.level(seen / PLACES)?;
-            let place = level.set(key).first()?;
+            let place = self.levels.get(seen / PLACES)?.make(key)?;
             Some(Found::read(place, key, now))
         };
         free.or_else(further)
@@ -238,34 +249,41 @@ impl RateTable {
 
     /// Every place that a key may have, in the order in which all look.
     fn places(&self, key: Key) -> impl Iterator<Item = &AtomicU128> {
-        let levels = self
-            .levels
-            .iter()
-            .take_while(|level| level.made.get().is_some());
-        levels.flat_map(move |level| level.set(key))
-    }
-
-    /// The level of this number, made now where it is not there, which takes the worker some milliseconds, once; `None`
-    /// where there is none, or not yet.
-    fn level(&self, number: usize) -> Option<&Level> {
-        let level = self.levels.get(number)?;
-        if level.made.get().is_none() && !level.growing.swap(true, SeqCst) {
-            let sets = (0..level.sets).map(|_| BucketSet::default()).collect();
-            // nobody else makes it
-            let _ = level.made.set(sets);
-        }
-        level.made.get().map(|_| level)
+        let sets = self.levels.iter().map_while(move |level| level.set(key));
+        sets.flatten()
     }
 }
 
 impl Level {
-    /// The places of a key; each level has them elsewhere. None where it is not made.
-    fn set(&self, key: Key) -> &[AtomicU128] {
-        let bits = key.0.rotate_right(self.turn) as usize;
-        let sets = self.made.get().map(|sets| &**sets).unwrap_or_default();
-        sets.get(bits & (self.sets - 1))
-            .map(|set| &set.0[..])
-            .unwrap_or_default()
+    /// The places of a key; each level has them elsewhere. `None` where they are not made.
+    fn set(&self, key: Key) -> Option<&[AtomicU128; PLACES]> {
+        let (chunk, set) = self.place_of(key);
+        let sets = self.chunks[chunk].made.get()?;
+        sets.get(set).map(|set| &set.0)
+    }
+
+    /// Makes the places of a key, and gives the first of them; `None` where another worker is making them.
+    fn make(&self, key: Key) -> Option<&AtomicU128> {
+        let (chunk, _) = self.place_of(key);
+        self.chunks[chunk].make(self.sets);
+        self.set(key).map(|places| &places[0])
+    }
+
+    /// The chunk, and the set in it.
+    fn place_of(&self, key: Key) -> (usize, usize) {
+        let set = key.0.rotate_right(self.turn) as usize & (self.sets - 1);
+        (set / CHUNK, set % CHUNK)
+    }
+}
+
+impl Chunk {
+    /// Makes it, unless another worker does.
+    fn make(&self, sets_of_level: usize) {
+        if self.made.get().is_none() && !self.growing.swap(true, SeqCst) {
+            let sets = 0..sets_of_level.min(CHUNK);
+            // nobody else makes it
+            let _ = self.made.set(sets.map(|_| BucketSet::default()).collect());
+        }
     }
 }
 

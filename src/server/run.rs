@@ -29,6 +29,7 @@ use crate::ambient;
 use crate::config::{Config, LoadRequest, Loaded};
 use crate::gateway::{CurrentSnapshot, ProcessState, Snapshot};
 use crate::jwks::KeySources;
+use crate::ldap::LdapDirectories;
 use crate::oidc::Providers;
 use crate::rates::RateTable;
 use crate::session::{Renewals, Sessions, StateError};
@@ -285,6 +286,7 @@ fn process_state(
         server_sets: ServerSets::new(),
         issuer_keys,
         providers: Arc::new(providers),
+        directories: LdapDirectories::new(runtime.clone(), Arc::clone(metrics)).into(),
         rates: RateTable::new(ambient::now(), ambient::hash_state()).into(),
         traces: Arc::default(),
         audit: config.log.audit.as_ref().map(start_audit).transpose()?,

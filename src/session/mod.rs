@@ -44,7 +44,7 @@ pub use family::GRACE;
 pub use job::{GoodRefreshToken, StoreMemory, TokenExchange};
 pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
 pub use probe::probe;
-pub use refresh_token::{RefreshToken, Stamp};
+pub use refresh_token::{ProvidedHolder, RefreshToken, Stamp};
 pub use renewal::{
     IdentityProvider, ProviderFuture, RefreshedTokens, RenewalError, RenewalRequest, RenewalView,
     Renewals, RenewedSession,

@@ -26,12 +26,23 @@ const STAMP: usize = 16;
 /// spent tokens are recognised for ever without being kept. The other 256 bits are new at every rotation.
 ///
 /// Beside them stands a stamp: which token of its session it is, and since when, signed by the gateway. It counts only
-/// where the store has gone back in time, see `family`.
+/// where the store has gone back in time, see `family`. Where a provider vouches for the holder, and not the user list,
+/// that is signed as well: the provider is asked before the token is spent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshToken {
     handle: Zeroizing<[u8; HANDLE]>,
     secret: Zeroizing<[u8; SECRET]>,
     stamp: Option<Stamp>,
+    holder: Option<ProvidedHolder>,
+}
+
+/// Whose token it is that the user list does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvidedHolder {
+    /// Who vouches for them; without NUL.
+    pub provider: Box<str>,
+    /// By which name.
+    pub subject: Box<str>,
 }
 
 /// Which token of its session one is, and when it was made. Only its maker can know it.
@@ -54,7 +65,22 @@ impl RefreshToken {
             handle: handle.into(),
             secret: secret.into(),
             stamp: None,
+            holder: None,
         }
+    }
+
+    /// The same for somebody for whom a provider vouches.
+    #[must_use]
+    pub fn held_by(self, holder: ProvidedHolder) -> Self {
+        Self {
+            holder: Some(holder),
+            ..self
+        }
+    }
+
+    /// For whom a provider vouches, as the gateway has signed it; `None`: a user of the list.
+    pub fn holder(&self) -> Option<&ProvidedHolder> {
+        self.holder.as_ref()
     }
 
     /// The next token of the same session, from random bytes.
@@ -63,6 +89,7 @@ impl RefreshToken {
             handle: self.handle.clone(),
             secret: secret.into(),
             stamp: None,
+            holder: self.holder.clone(),
         }
     }
 
@@ -86,15 +113,26 @@ impl RefreshToken {
         let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(signed.strip_prefix(PREFIX)?).ok()?);
         let (handle, rest) = bytes.split_at_checked(HANDLE)?;
         let (secret, rest) = rest.split_at_checked(SECRET)?;
-        let stamp = match (<[u8; STAMP]>::try_from(rest), signature) {
-            (Err(_), None) if rest.is_empty() => None,
-            (Ok(stamp), Some(signature)) => signer
-                .has_signed(signed, signature)
-                .then(|| Stamp::from_bytes(stamp)),
-            _ => return None,
-        };
         let first = Self::first(handle.try_into().ok()?, secret.try_into().ok()?);
-        Some(Self { stamp, ..first })
+        match (rest.split_first_chunk::<STAMP>(), signature) {
+            (None, None) if rest.is_empty() => Some(first),
+            (Some((stamp, holder)), Some(signature)) => {
+                let holder = match holder {
+                    [] => None,
+                    holder => Some(ProvidedHolder::from_bytes(holder)?),
+                };
+                if !signer.has_signed(signed, signature) {
+                    return Some(first);
+                }
+                let stamp = Some(Stamp::from_bytes(*stamp));
+                Some(Self {
+                    stamp,
+                    holder,
+                    ..first
+                })
+            }
+            _ => None,
+        }
     }
 
     /// The token as the client gets it: 90 visible characters, a dot and a signature. Without the signature, where the key
@@ -107,8 +145,10 @@ impl RefreshToken {
             URL_SAFE_NO_PAD.encode_string(bytes, &mut text);
             text
         };
-        let stamped = Zeroizing::new([&secret[..], &stamp.to_bytes()].concat());
-        let mut text = encode(&stamped, 512);
+        let holder = self.holder.as_ref().map(ProvidedHolder::to_bytes);
+        let holder = holder.unwrap_or_default();
+        let stamped = Zeroizing::new([&secret[..], &stamp.to_bytes(), &holder].concat());
+        let mut text = encode(&stamped, 2048);
         match signer.sign(&text) {
             Some(signature) => {
                 text.push('.');
@@ -144,6 +184,21 @@ impl RefreshToken {
                 .finalize()
                 .into(),
         )
+    }
+}
+
+impl ProvidedHolder {
+    fn to_bytes(&self) -> Vec<u8> {
+        format!("{}\0{}", self.provider, self.subject).into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (provider, subject) = std::str::from_utf8(bytes).ok()?.split_once('\0')?;
+        let is_whole = !provider.is_empty() && !subject.is_empty() && !subject.contains('\0');
+        is_whole.then(|| Self {
+            provider: provider.into(),
+            subject: subject.into(),
+        })
     }
 }
 
@@ -278,5 +333,28 @@ mod tests {
         assert_ne!(first.digest(), next.digest());
         assert_eq!(format!("{first:?}"), format!("{next:?}"));
         assert!(!format!("{first:?} {:?}", first.digest()).contains("AQEB"));
+    }
+
+    #[test]
+    fn whom_a_provider_vouches_for_is_signed() {
+        let signer = signer(b"an example secret of at least 32 bytes");
+        let holder = ProvidedHolder {
+            provider: "ldap".into(),
+            subject: "zoë".into(),
+        };
+        let token = RefreshToken::first([1; HANDLE], [2; SECRET]).held_by(holder.clone());
+        let text = token.expose(STAMP, &signer);
+        let read = RefreshToken::parse(&text, &signer).unwrap();
+        assert_eq!((read.holder(), read.stamp()), (Some(&holder), Some(STAMP)));
+        assert_eq!(read.next([3; SECRET]).holder(), Some(&holder));
+        // somebody else's name, or none, under the same signature
+        let (signed, signature) = text.split_once('.').unwrap();
+        let bytes = URL_SAFE_NO_PAD.decode(&signed[PREFIX.len()..]).unwrap();
+        let renamed = [&bytes[..bytes.len() - 4], b"root".as_slice()].concat();
+        for forged in [&renamed[..], &bytes[..HANDLE + SECRET + super::STAMP]] {
+            let forged = format!("{PREFIX}{}.{signature}", URL_SAFE_NO_PAD.encode(forged));
+            let read = RefreshToken::parse(&forged, &signer).unwrap();
+            assert_eq!((read.holder(), read.stamp()), (None, None));
+        }
     }
 }

@@ -29,6 +29,7 @@ use super::reply::{JobReply, StoreUnavailable};
 use super::revocations::Revocations;
 use super::settings::{AtStart, StateSettings};
 use crate::telemetry::metrics::Metrics;
+use crate::text::fold::fold;
 use crate::token::SessionId;
 
 /// Jobs that may wait; further ones are refused. Each waits for a client that has logged in, or tries to.
@@ -349,14 +350,16 @@ impl Sessions {
     /// # Errors
     /// [`StoreUnavailable`]; then it may still be in force.
     pub async fn lift(&self, lift: ClearLockout<'_>) -> Result<(), StoreUnavailable> {
-        let subject = match lift {
-            ClearLockout::Pair(name, address) => {
-                Subject::Pair(Account::named(name), Network::of(address))
-            }
-            ClearLockout::Network(address) => Subject::Network(Network::of(address)),
-            ClearLockout::Account(name) => Subject::Account(Account::named(name)),
+        // names of a directory count as it folds them
+        let accounts = |name: &str| [Account::named(name), Account::named(&fold(name))];
+        let subjects = match lift {
+            ClearLockout::Pair(name, address) => accounts(name)
+                .map(|account| Subject::Pair(account, Network::of(address)))
+                .into(),
+            ClearLockout::Network(address) => vec![Subject::Network(Network::of(address))],
+            ClearLockout::Account(name) => accounts(name).map(Subject::Account).into(),
         };
-        self.order(|reply| Job::ClearLockouts(vec![subject], reply))
+        self.order(|reply| Job::ClearLockouts(subjects, reply))
             .await
     }
 

@@ -181,6 +181,8 @@ fn targets(level: Level) -> Targets {
     Targets::new()
         .with_default(LevelFilter::from(libraries))
         .with_target(env!("CARGO_CRATE_NAME"), level)
+        // what a directory sends is no matter for a log; what is wrong with it is reported by who asked
+        .with_target("ldap3", LevelFilter::OFF)
 }
 
 impl fmt::Display for AlreadyInitialized {

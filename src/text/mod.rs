@@ -3,6 +3,7 @@
 //! One of each, so that no two parts disagree about an edge case. What is stricter on purpose stays where its reason is:
 //! `access::path` decides what an escape in a path means, `wire::forwarded` reads its lists from the right.
 
+pub mod fold;
 pub mod form;
 pub mod hex;
 pub mod list;

@@ -106,7 +106,7 @@ impl TokenIssuer {
         now: u64,
     ) -> Result<IssuedToken, IssueError> {
         let lifetime = self.settings.access_ttl.as_secs();
-        self.finish(self.claims(holder, id, now), now, lifetime)
+        self.sign(self.claims(holder, id, now), now, lifetime)
     }
 
     /// Makes a token for an API key, which holds as long as the key at most.
@@ -123,14 +123,14 @@ impl TokenIssuer {
         let mut claims = self.claims(holder, id, now);
         claims.insert(KEY_CLAIM.to_owned(), key.fingerprint.into());
         let lifetime = self.settings.access_ttl.as_secs();
-        self.finish(
+        self.sign(
             claims,
             now,
             lifetime.min(key.expires_at.saturating_sub(now)),
         )
     }
 
-    fn finish(
+    fn sign(
         &self,
         mut claims: Map<String, Value>,
         now: u64,
@@ -147,12 +147,31 @@ impl TokenIssuer {
         })
     }
 
+    /// The same for somebody for whom the provider of this name vouches, and not the user list; with what tells that
+    /// provider from others of its name.
+    ///
+    /// # Errors
+    /// As for [`Self::issue`].
+    pub fn issue_provided(
+        &self,
+        holder: &Holder<'_>,
+        (provider, fingerprint): (&str, &str),
+        id: [u8; 16],
+        now: u64,
+    ) -> Result<IssuedToken, IssueError> {
+        let mut claims = self.claims(holder, id, now);
+        claims.insert("idp".to_owned(), provider.into());
+        claims.insert("idc".to_owned(), fingerprint.into());
+        self.sign(claims, now, self.settings.access_ttl.as_secs())
+    }
+
     /// Later entries replace earlier ones, so the order is the order of precedence.
     fn claims(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Map<String, Value> {
         let settings = &self.settings;
         let mut claims = holder.claims.cloned().unwrap_or_default();
-        claims.remove("sid");
-        claims.remove(KEY_CLAIM);
+        for reserved in ["sid", "idp", "idc", KEY_CLAIM] {
+            claims.remove(reserved);
+        }
         claims.extend(holder.name.map(|name| ("name".to_owned(), name.into())));
         claims.extend(holder.email.map(|email| ("email".to_owned(), email.into())));
         self.write_roles(holder.roles, &mut claims);

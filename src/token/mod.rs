@@ -52,7 +52,7 @@ pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey, public_key_text};
 pub use key_flaw::KeyFlaw;
 pub use key_set::KeySet;
 pub use provider::{CryptographyError, install_provider};
-pub use provider_claims::ProviderClaims;
+pub use provider_claims::{LDAP, ProviderClaims};
 pub use remote_keys::RemoteKeys;
 pub use sealer::{Sealed, SealedFor, Sealer};
 pub use session::{CookieSessions, ProviderRoom, SESSION_AUDIENCE, SessionSettings};

@@ -3,11 +3,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memmem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::claim_path::ClaimPath;
 use super::error::TokenError;
+
+/// The name of the LDAP directory among the providers. What it calls people are names like those of the user list, which come
+/// first.
+pub const LDAP: &str = "ldap";
 
 /// The claims that a session of a provider has beside those of every session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +71,35 @@ impl ProviderClaims {
         }
         let claims = serde_json::from_slice(payload).map_err(|_| TokenError::Claims)?;
         Ok(Some(claims))
+    }
+
+    /// Reads the payload of an access token of the gateway's own; `None` where it is for a user of the list.
+    pub(super) fn read_bearer(
+        payload: &[u8],
+        roles_claim: &ClaimPath,
+        issued_at: Option<u64>,
+    ) -> Result<Option<Self>, TokenError> {
+        // most tokens are for users of the list, and are not read twice
+        if memmem::find(payload, br#""idp""#).is_none() {
+            return Ok(None);
+        }
+        let claims: Map<String, Value> =
+            serde_json::from_slice(payload).map_err(|_| TokenError::Claims)?;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(Box::from);
+        if !claims.contains_key("idp") {
+            return Ok(None);
+        }
+        let roles = roles_claim.find(&claims).and_then(Value::as_array);
+        let roles = roles.into_iter().flatten().filter_map(Value::as_str);
+        Ok(Some(Self {
+            provider: text("idp").ok_or(TokenError::Claims)?,
+            fingerprint: text("idc").ok_or(TokenError::Claims)?,
+            roles: roles.map(Box::from).collect(),
+            name: text("name"),
+            email: text("email"),
+            checked_at: issued_at.unwrap_or_default(),
+            ..Self::default()
+        }))
     }
 
     /// The claims as they are signed.

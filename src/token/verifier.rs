@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claim_path::ClaimPath;
 use super::claimed::ClaimedIssuers;
 use super::claims::{Claims, is_valid_subject};
 use super::compact::{Compact, decode};
@@ -31,6 +32,7 @@ pub struct VerifierSettings {
 pub struct Verifier {
     keys: KeySet,
     settings: VerifierSettings,
+    roles_claim: ClaimPath,
 }
 
 /// The claims of a valid token.
@@ -48,7 +50,7 @@ pub struct VerifiedClaims {
     pub session: SessionId,
     /// The fingerprint of the API key that the token was issued for; its roles count, and it must still hold.
     pub api_key: Option<Box<str>>,
-    /// Of a session that began with an OpenID provider: what that said.
+    /// Of somebody for whom a provider vouches: what that said.
     pub provider: Option<Arc<ProviderClaims>>,
     pub(super) dates: Dates,
 }
@@ -70,6 +72,16 @@ impl Verifier {
         Self {
             keys: keys.into(),
             settings,
+            roles_claim: ClaimPath::of("roles"),
+        }
+    }
+
+    /// The same, for tokens that carry the roles in this claim; only those that a provider gave are read.
+    #[must_use]
+    pub fn with_roles_claim(self, roles_claim: ClaimPath) -> Self {
+        Self {
+            roles_claim,
+            ..self
         }
     }
 
@@ -84,7 +96,10 @@ impl Verifier {
     /// The first thing that is wrong. Claims are looked at only when the signature holds; of a token that does not even
     /// claim to be the gateway's, that is what is wrong, and not that the gateway's keys have not signed it.
     pub fn verify(&self, token: &str, now: u64) -> Result<VerifiedClaims, TokenError> {
-        self.verify_payload(token, now).map(|(claims, _)| claims)
+        let (mut claims, payload) = self.verify_payload(token, now)?;
+        let said = ProviderClaims::read_bearer(&payload, &self.roles_claim, claims.issued_at)?;
+        claims.provider = said.map(Arc::new);
+        Ok(claims)
     }
 
     /// The same, with the whole payload.

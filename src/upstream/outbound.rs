@@ -9,8 +9,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, TE, TRAILER, TRANSFER_ENCODING,
-    VIA,
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, TE,
+    TRAILER, TRANSFER_ENCODING, VIA,
 };
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -31,7 +31,7 @@ use crate::access::{CaseRule, Mount, PathOptions, Permit, RequestPath};
 use crate::ambient::{self, Ticker};
 use crate::wire::{
     Credential, DESTINATION, FieldFilter, FieldPresence, IdentitySettings, Intake, Interim,
-    Nominated, Upgrade, UpgradeForm, announce_trailers, retain_fields, via,
+    Nominated, Upgrade, UpgradeForm, announce_trailers, own_protocols, retain_fields, via,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -362,6 +362,11 @@ fn write_fields(
         ..
     } = head;
     let drop_credential = credential.filter(|credential| how.identity.removes(credential, permit));
+    // the service's own protocols stay
+    let protocols = drop_credential
+        .as_ref()
+        .filter(|credential| credential.is_among_protocols())
+        .and_then(|_| own_protocols(&fields));
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
     let may_have_trailers =
         version == Version::HTTP_2 || present.has(FieldPresence::TRANSFER_ENCODING);
@@ -376,6 +381,9 @@ fn write_fields(
     // where the upstream's own is wanted, it takes this place when a server is chosen
     let first = (HOST, host.field().clone());
     retain_fields(&mut fields, Some(first), OWN_FIELDS, passes);
+    if let Some(protocols) = protocols {
+        fields.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+    }
     client.set_fields(
         &mut fields,
         forwarded,

@@ -150,6 +150,11 @@ fn bcrypt_text(cost: u8, salt: &[u8; 16], digest: &[u8; 23]) -> Zeroizing<String
 }
 
 impl Password {
+    /// The same password, for whoever else checks it.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        self.0.clone()
+    }
+
     /// Whether it is longer than bcrypt reads.
     pub(super) fn is_too_long(&self) -> bool {
         self.0.len() > BCRYPT_BYTES

@@ -82,6 +82,10 @@ pub enum BadRequest {
     Target(BadTarget),
     /// A bearer token and an API key, or more than one `X-Api-Key`.
     SeveralApiKeys,
+    /// `Sec-WebSocket-Protocol` has a token of the gateway beside another credential.
+    SeveralSocketTokens,
+    /// `bearer` in `Sec-WebSocket-Protocol`, with nothing behind it.
+    MissingSocketToken,
     /// `Transfer-Encoding` other than exactly one `chunked` (RFC 9112, section 6.1).
     TransferEncoding,
     /// More than one `Destination`.
@@ -115,6 +119,8 @@ impl BadRequest {
             | Self::SeveralCredentials(..)
             | Self::Target(_)
             | Self::SeveralApiKeys
+            | Self::SeveralSocketTokens
+            | Self::MissingSocketToken
             | Self::SeveralDestinations
             | Self::MalformedDestination
             | Self::DestinationPath(_)
@@ -154,6 +160,10 @@ impl fmt::Display for BadRequest {
                 "the request target holds a character that must be escaped"
             }
             Self::SeveralApiKeys => "the request has an `X-Api-Key` and another credential",
+            Self::SeveralSocketTokens => {
+                "the request has a token in `Sec-WebSocket-Protocol` and another credential"
+            }
+            Self::MissingSocketToken => "no token follows `bearer` in `Sec-WebSocket-Protocol`",
             Self::TransferEncoding => "`Transfer-Encoding` is not exactly `chunked`",
             Self::SeveralDestinations => "the request has more than one `Destination`",
             Self::MalformedDestination => "the `Destination` is neither an absolute path nor a URL",

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bad_request::{AuthScheme, BadRequest};
@@ -134,6 +134,19 @@ impl Credential {
             source: CredentialSource::Cookie,
             withheld: false,
         }
+    }
+
+    /// The token in this range of a `Sec-WebSocket-Protocol` line.
+    pub(super) fn of_protocol(field: &HeaderValue, token: Range<usize>) -> Self {
+        Self {
+            token: token.clone(),
+            ..Self::of_field(SEC_WEBSOCKET_PROTOCOL, field, token.start)
+        }
+    }
+
+    /// Whether it stands among the protocols of a WebSocket.
+    pub fn is_among_protocols(&self) -> bool {
+        self.name == SEC_WEBSOCKET_PROTOCOL
     }
 
     /// A cookie that holds for nobody: it was sent in two ways.

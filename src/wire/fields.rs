@@ -161,9 +161,8 @@ impl FieldFilter {
     /// proxy stands between Envoy and the client.
     pub(super) fn is_forged(&self, name: &HeaderName, is_behind_proxy: bool) -> bool {
         let is_in = |names: &[&str]| names.contains(&name.as_str());
-        !self.passes(name)
-            && !is_in(&WRITTEN_BY_ENVOY)
-            && !(is_behind_proxy && is_in(&WRITTEN_BEFORE_ENVOY))
+        let is_stated = || is_behind_proxy && is_in(&WRITTEN_BEFORE_ENVOY);
+        !(self.passes(name) || is_in(&WRITTEN_BY_ENVOY) || is_stated())
     }
 
     /// Whether a client's trailer of this name is passed on: nothing that says how to read or route the message, nor who

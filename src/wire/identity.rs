@@ -94,8 +94,10 @@ impl IdentitySettings {
     pub fn removes(&self, credential: &Credential, permit: &Permit<'_>) -> bool {
         match credential.source() {
             _ if credential.is_withheld() => true,
+            // `authorization` is about the field of that name
             CredentialSource::Bearer => {
-                permit.identity().is_some() && self.authorization == Authorization::Remove
+                let is_forwarded = self.authorization == Authorization::Forward;
+                permit.identity().is_some() && (credential.is_among_protocols() || !is_forwarded)
             }
             CredentialSource::ApiKey | CredentialSource::Basic => true,
             // it was never in the head that is passed on

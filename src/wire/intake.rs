@@ -15,6 +15,7 @@ use super::framing;
 use super::host::Host;
 use super::http2;
 use super::peer::Peer;
+use super::socket_token::with_socket_token;
 use super::upgrade::Upgrade;
 use crate::access::{RequestPath, RequestedPaths};
 use crate::text::list;
@@ -102,7 +103,10 @@ impl Intake {
             framing::check(&head.headers, head.version)?;
         }
         let host = Host::read(&head, scheme)?;
-        let bearer = Credential::read(&head.headers, present)?;
+        let mut bearer = Credential::read(&head.headers, present)?;
+        if upgrade.as_ref().is_some_and(Upgrade::is_websocket) {
+            bearer = with_socket_token(bearer, &head.headers)?;
+        }
         let (client, forwarded) = trusted.client(peer, &head.headers);
         let (stated_scheme, stated_host) = forwarded
             .as_deref()

@@ -26,6 +26,7 @@ mod peer;
 mod problem;
 mod resource_metadata;
 mod response_fields;
+mod socket_token;
 mod upgrade;
 
 pub use accepted::{AcceptedCredentials, CredentialKind};
@@ -69,4 +70,5 @@ pub use peer::{Peer, Scheme};
 pub use problem::{BEARER_CHALLENGE, Challenges, drop_body, forbid_storing, json, problem};
 pub use resource_metadata::{ResourceMetadata, is_issuer_url, issuer_path};
 pub use response_fields::ResponseFields;
+pub use socket_token::{offered_bearer, own_protocols, with_socket_token};
 pub use upgrade::{Upgrade, UpgradeForm};

@@ -28,6 +28,11 @@ pub enum UpgradeForm {
 }
 
 impl Upgrade {
+    /// Whether it is to a WebSocket (RFC 6455, section 4.1; RFC 8441).
+    pub fn is_websocket(&self) -> bool {
+        self.protocol.as_bytes().eq_ignore_ascii_case(b"websocket")
+    }
+
     /// Reads what a request asks for. Whoever asks may be answered without it (RFC 9110, section 7.8), so what cannot be
     /// passed on is no wish: several protocols, HTTP/2 in the clear, a request with a body.
     pub(super) fn read(head: &Parts, present: FieldPresence) -> Option<Self> {

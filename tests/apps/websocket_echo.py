@@ -31,7 +31,17 @@ async def talk(url, token):
     print(f"{user}, 100 messages, {received} bytes, closed {socket.close_code}")
 
 
+async def offer(url, token):
+    """As a page of a browser, which can set no other field."""
+    async with connect(url, subprotocols=["bearer", token]) as socket:
+        user = await socket.recv()
+        await socket.send("echo")
+        print(user, socket.subprotocol, await socket.recv())
+
+
 if sys.argv[1] == "serve":
     asyncio.run(run_server())
+elif sys.argv[1] == "offer":
+    asyncio.run(offer(sys.argv[2], sys.argv[3]))
 else:
     asyncio.run(talk(sys.argv[2], sys.argv[3]))

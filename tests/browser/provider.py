@@ -9,6 +9,7 @@ import itertools
 import json
 import sys
 import time
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import sync_playwright
 
@@ -45,6 +46,17 @@ def agree(page):
 
 def cookies(context, name):
     return [cookie for cookie in context.cookies() if cookie["name"].startswith(name)]
+
+
+def ended(page):
+    """Where a page leads once the session has ended."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        page.goto(f"{gateway}/jobs")
+        if "/auth/login" in page.url:
+            break
+        page.wait_for_timeout(200)
+    return here(page)
 
 
 def look(browser, screen, scheme):
@@ -117,8 +129,11 @@ def whole(browser):
     page.get_by_role("link", name=CORP).click()
     page.wait_for_url(f"{gateway}/**")
     found["in_again"] = here(page)
-    page.goto(f"{gateway}/auth/logout")
-    page.get_by_role("button", name="Sign out").click()
+
+    # signing out at the provider: it tells the gateway (OpenID Connect Back-Channel Logout 1.0)
+    page.goto(f"{parse_qs(urlsplit(callbacks[-1]).query)['iss'][0]}/session/end")
+    page.get_by_role("button", name="Yes, sign me out").click()
+    found["ended"] = ended(page)
 
     # who may not sign in at all
     context.clear_cookies()

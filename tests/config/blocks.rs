@@ -92,6 +92,8 @@ fn smallest() -> [Value; 2] {
         "cors": { "origins": ["https://app.example.com"] },
     });
     let issuer = json!({ "issuer": "idp", "audience": { "one_of": "api" }, "algorithms": ["HS256"], "secret": "${SECRET}" });
+    let below = json!({ "base": "dc=example,dc=com" });
+    let ldap = json!({ "url": "ldap://127.0.0.1", "users": below, "groups": below });
     let provider = json!({
         "name": "corp",
         "issuer": "https://idp.example.com",
@@ -107,6 +109,7 @@ fn smallest() -> [Value; 2] {
         "services": { "NAME": service },
         "auth": {
             "trusted_issuers": [issuer],
+            "ldap": ldap,
             "providers": [provider],
             "token": {
                 "secret": "${SECRET}-of-its-own",

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 10] = [
     &["text"],
     &["access", "ambient", "net"],
     &["wire", "token", "users", "telemetry", "pages", "rates"],
-    &["upstream", "session", "analysis", "jwks"],
+    &["upstream", "session", "analysis", "jwks", "ldap"],
     &["oidc"],
     &["config", "identify"],
     &["portal"],

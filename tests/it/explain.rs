@@ -538,3 +538,80 @@ fn a_running_gateway_says_what_a_rule_has_decided() {
         "the files decide all the same: {decided}"
     );
 }
+
+/// What the session of somebody would be who signs in with a provider now.
+#[test]
+fn somebody_of_a_provider_is_simulated() {
+    let folder = folder();
+    let providers = "providers: [
+      { name: corp, issuer: \"https://idp.example.com\", client_id: a, client_secret: a-secret-of-a-client, roles: { idp-staff: [recruiter] }, allow: { groups: [idp-staff] } },
+      { name: own, issuer: \"https://own.example.com\", client_id: a, client_secret: a-secret-of-a-client, users: listed } ], users_file";
+    let config = CONFIG.replacen("users_file", providers, 1);
+    fs::write(folder.path().join("gateway.yaml"), config).unwrap();
+    for (arguments, code, asked_by) in [
+        (
+            &[
+                "POST",
+                "/jobs",
+                "--as",
+                "ann",
+                "--provider",
+                "corp",
+                "--groups",
+                "idp-staff,other",
+            ][..],
+            0,
+            "`ann` of `corp` with the role recruiter",
+        ),
+        (
+            &["POST", "/jobs", "--as", "ann", "--provider", "corp"],
+            4,
+            "`ann` of `corp` with no roles",
+        ),
+        // nobody of a provider is meant by the name of a user
+        (
+            &["GET", "/users/ann/cv", "--as", "ann", "--provider", "corp"],
+            4,
+            "`ann` of `corp` with no roles",
+        ),
+        (
+            &["GET", "/jobs", "--as", "Carl", "--provider", "corp"],
+            3,
+            "`Carl` of `corp`, who is refused: a user of the list has the name of its subject in other case",
+        ),
+        (
+            &["GET", "/jobs", "--as", "carl", "--provider", "own"],
+            0,
+            "`carl` of `own` with the role candidate",
+        ),
+        (
+            &["GET", "/jobs", "--as", "gone", "--provider", "own"],
+            3,
+            "`gone` of `own`, who is refused: the user is disabled",
+        ),
+        (
+            &["GET", "/jobs", "--as", "ann", "--provider", "own"],
+            3,
+            "`ann` of `own`, who is refused: nobody of this name is on the user list",
+        ),
+    ] {
+        let report = explain(folder.path(), arguments);
+        let printed = text(&report.stdout);
+        assert_eq!(
+            report.status.code(),
+            Some(code),
+            "{arguments:?}: {printed}{}",
+            text(&report.stderr)
+        );
+        assert!(
+            printed.contains(&format!("asked by {asked_by}\n")),
+            "{arguments:?}: {printed}"
+        );
+    }
+    let unknown = explain(
+        folder.path(),
+        &["GET", "/jobs", "--as", "ann", "--provider", "other"],
+    );
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("`auth.providers` has no provider `other`"));
+}

@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::cookies::made_with;
 use crate::support::checks::{
-    APPEND, Added, CHECK, Called, Check, OVERWRITE, Verdict, call, call_without_end, framed,
+    ADD_IF_ABSENT, APPEND, Added, CHECK, Called, Check, OVERWRITE, Verdict, call, call_without_end,
+    framed,
 };
 use crate::support::{Gateway, GatewayBuilder, NAVIGATION, gateway, hash, send, sign_in};
 
@@ -748,4 +749,45 @@ fn a_session_is_renewed_in_passing() {
         .collect();
     assert_eq!(names, [("set-cookie", APPEND), ("cache-control", APPEND)]);
     assert!(renewed[0].value.starts_with("gatelatch="), "{renewed:?}");
+}
+
+#[test]
+fn the_token_of_a_websocket_is_taken_out_of_its_protocols() {
+    let gateway = trusting().start();
+    let token = gateway.token("rita");
+    let opened = |protocols: &str| {
+        let fields = format!("Upgrade: websocket\r\nSec-WebSocket-Protocol: {protocols}\r\n");
+        let check = get("http://app.test/socket", &fields.replace("TOKEN", &token));
+        [check.clone(), check.merged()].map(|check| check.ask(&gateway))
+    };
+    for (protocols, own) in [
+        ("bearer, TOKEN", ""),
+        ("chat, bearer, TOKEN, json", "chat, json"),
+    ] {
+        for verdict in opened(protocols) {
+            assert_eq!(verdict.field("remote-user"), "rita", "{verdict:?}");
+            assert_eq!(verdict.field("sec-websocket-protocol"), own);
+            assert_eq!(verdict.removes("sec-websocket-protocol"), own.is_empty());
+            let picked = &verdict.to_client[0];
+            assert_eq!(
+                (&*picked.name, &*picked.value, picked.action),
+                ("sec-websocket-protocol", "bearer", ADD_IF_ABSENT)
+            );
+        }
+    }
+    for (protocols, status) in [
+        ("bearer", 400),
+        ("bearer, TOKEN, bearer, TOKEN", 400),
+        ("TOKEN", 401),
+        ("chat", 401),
+    ] {
+        for verdict in opened(protocols) {
+            assert_eq!(verdict.status(), status, "{protocols}: {verdict:?}");
+        }
+    }
+    let field = format!("Sec-WebSocket-Protocol: bearer, {token}\r\n");
+    assert_eq!(
+        get("http://app.test/socket", &field).ask(&gateway).status(),
+        401
+    );
 }

@@ -416,3 +416,93 @@ fn the_pods_start_and_their_probes_are_green() {
         assert_eq!((ask(""), ask(&bearer)), (401, 200), "{file}");
     }
 }
+
+/// The Service of a manifest for a mesh selects the gateway's pods and leads to their port; `None` where it is not there.
+fn ports_of_gateway(documents: &[Value]) -> Option<Vec<Value>> {
+    let service = of_kind(documents, "Service").into_iter().next()?;
+    assert_eq!(at(service, "/metadata/name"), "gatelatch");
+    assert_eq!(
+        at(service, "/spec/selector"),
+        &json!({ "app.kubernetes.io/name": "gatelatch" })
+    );
+    let ports = at(service, "/spec/ports").as_array().unwrap().clone();
+    assert!(ports.iter().all(|port| port["targetPort"] == "http"));
+    Some(ports)
+}
+
+/// What asks leads to the gateway, lets nobody in while that is away, and leaves the gateway's own endpoints alone.
+#[test]
+fn the_manifests_for_meshes_ask_the_gateway() {
+    let file = |name: &str| documents("mesh", &format!("config/forward-auth/{name}.yaml"));
+    let (Some(istio), Some(contour), Some(route)) =
+        (file("istio"), file("contour"), file("gateway-api"))
+    else {
+        return;
+    };
+    let shipped = manifest("docker/kubernetes/gateway.yaml").unwrap();
+    let named_http = names(gateway_container(&shipped), "/ports");
+    assert!(named_http.contains(&"http".to_owned()));
+
+    let mesh = of_kind(&istio, "IstioOperator")[0];
+    let provider = at(mesh, "/spec/meshConfig/extensionProviders/0");
+    let asked = at(provider, "/envoyExtAuthzGrpc");
+    assert_eq!(asked["service"], "gatelatch.default.svc.cluster.local");
+    assert_eq!(asked["failOpen"], false);
+    let ports = ports_of_gateway(&istio).unwrap();
+    let port = ports
+        .iter()
+        .find(|port| port["port"] == asked["port"])
+        .unwrap();
+    assert!(port["name"].as_str().unwrap().starts_with("grpc"), "{port}");
+    let policies = of_kind(&istio, "AuthorizationPolicy");
+    let custom = policies
+        .iter()
+        .find(|policy| policy["spec"]["action"] == "CUSTOM")
+        .unwrap();
+    assert_eq!(at(custom, "/spec/provider/name"), &provider["name"]);
+    assert_eq!(
+        at(custom, "/spec/rules/0/to/0/operation"),
+        &json!({ "notPaths": ["/auth/*"] })
+    );
+
+    let extension = of_kind(&contour, "ExtensionService")[0];
+    assert_eq!(at(extension, "/spec/protocol"), "h2c");
+    let service = at(extension, "/spec/services/0");
+    assert_eq!(service["name"], "gatelatch");
+    let shipped_ports = at(of_kind(&shipped, "Service")[0], "/spec/ports")
+        .as_array()
+        .unwrap();
+    assert!(
+        shipped_ports
+            .iter()
+            .any(|port| port["port"] == service["port"])
+    );
+    let asks = at(
+        of_kind(&contour, "HTTPProxy")[0],
+        "/spec/virtualhost/authorization",
+    );
+    assert_eq!(
+        (&asks["extensionRef"]["name"], &asks["failOpen"]),
+        (&json!("gatelatch"), &json!(false))
+    );
+
+    let ports = ports_of_gateway(&route).unwrap();
+    let rules = at(of_kind(&route, "HTTPRoute")[0], "/spec/rules")
+        .as_array()
+        .unwrap();
+    let asking: Vec<_> = rules
+        .iter()
+        .filter(|rule| !rule["filters"].is_null())
+        .collect();
+    assert_eq!((rules.len(), asking.len()), (3, 1));
+    let filter = at(asking[0], "/filters/0/externalAuth");
+    assert_eq!(
+        (&filter["protocol"], &filter["backendRef"]["name"]),
+        (&json!("GRPC"), &json!("gatelatch"))
+    );
+    let port = ports
+        .iter()
+        .find(|port| port["port"] == filter["backendRef"]["port"])
+        .unwrap();
+    assert_eq!(port["appProtocol"], "kubernetes.io/h2c");
+}

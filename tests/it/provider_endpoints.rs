@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use serde_json::Value;
+
 use crate::support::{
     Answer, Connection, Gateway, NAVIGATION, Received, Upstream, cookie_of, gateway, get, sign_in,
 };
@@ -50,6 +52,13 @@ fn two_providers() -> (Gateway, Upstream) {
         get(gateway.address, "/auth/login/corp", NAVIGATION).status == 303
     });
     (gateway, provider)
+}
+
+/// The next event of a sign-in that has failed, once the providers are known.
+fn login_failed(gateway: &Gateway) -> Value {
+    let mut failures = std::iter::repeat_with(|| gateway.named_event("login_failed"));
+    let is_known = |event: &Value| !event.to_string().contains("metadata are not known yet");
+    failures.find(is_known).unwrap()
 }
 
 fn open(gateway: &Gateway, path: &str, fields: &str) -> Answer {
@@ -255,7 +264,7 @@ fn what_a_provider_refuses_is_said_on_the_sign_in_page() {
             gone,
             "{query}"
         );
-        let event = gateway.named_event("login_failed");
+        let event = login_failed(&gateway);
         assert_eq!(
             (&event["reason"], &event["provider"]),
             (&reason.into(), &"corp".into()),
@@ -279,7 +288,7 @@ fn the_answer_of_one_provider_is_none_of_another() {
         &cookie,
     );
     assert_eq!(answer.status, 502);
-    let event = gateway.named_event("login_failed");
+    let event = login_failed(&gateway);
     assert_eq!(event["reason"], "provider_invalid");
     assert!(
         event["detail"].as_str().unwrap().contains("`corp`"),

@@ -1,6 +1,6 @@
 //! The whole way of a sign-in, with a provider that does what a test says: also what no good one does.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     Answer, Gateway, GatewayBuilder, NAVIGATION, Script, ScriptedProvider, ScriptedSigner,
@@ -18,7 +18,7 @@ const SERVICES: &str = "
 /// Long enough for a key of HS256.
 const SECRET: &str = "the secret of the gateway as a client";
 
-fn with(provider: &ScriptedProvider, more: &str) -> GatewayBuilder {
+pub fn with(provider: &ScriptedProvider, more: &str) -> GatewayBuilder {
     with_auth(provider, more, "")
 }
 
@@ -41,12 +41,12 @@ fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuil
     ))
 }
 
-fn open(gateway: &Gateway, path: &str, fields: &str) -> Answer {
+pub fn open(gateway: &Gateway, path: &str, fields: &str) -> Answer {
     get(gateway.address, path, &format!("{NAVIGATION}{fields}"))
 }
 
 /// A browser at the provider.
-struct Visit {
+pub struct Visit {
     /// Where the provider sends it back to.
     callback: String,
     /// What it brings.
@@ -64,7 +64,7 @@ fn cookies(answer: &Answer) -> String {
     format!("Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; "))
 }
 
-fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
+pub fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
     let mut begun = None;
     until("the provider is known", || {
         let answer = open(gateway, &format!("/auth/login/corp{next}"), "");
@@ -86,11 +86,18 @@ fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
     }
 }
 
-fn come_back(gateway: &Gateway, visit: &Visit) -> Answer {
+pub fn come_back(gateway: &Gateway, visit: &Visit) -> Answer {
     open(gateway, &visit.callback, &visit.cookie)
 }
 
-fn session(answer: &Answer) -> String {
+/// The next event of a sign-in that has failed, once the provider is known.
+fn login_failed(gateway: &Gateway) -> Value {
+    let mut failures = std::iter::repeat_with(|| gateway.named_event("login_failed"));
+    let is_known = |event: &Value| !event.to_string().contains("metadata are not known yet");
+    failures.find(is_known).unwrap()
+}
+
+pub fn session(answer: &Answer) -> String {
     format!("Cookie: {}\r\n", cookie_of(answer, "gatelatch"))
 }
 
@@ -239,7 +246,7 @@ fn what_no_good_provider_sends_makes_no_session() {
         assert!(answer.status >= 400, "{name}: {answer:?}");
         let set = answer.headers("set-cookie").concat();
         assert!(!set.contains("gatelatch=ey"), "{name}: {set}");
-        let event = gateway.named_event("login_failed");
+        let event = login_failed(&gateway);
         assert_eq!(event["reason"], reason, "{name}: {event}");
         assert!(!event.to_string().contains(SECRET), "{name}");
     }
@@ -268,7 +275,7 @@ fn a_person_of_the_list_signs_in_with_the_roles_of_the_list() {
             "{}",
             answer.body
         );
-        let event = gateway.named_event("login_failed");
+        let event = login_failed(&gateway);
         assert!(event["detail"].as_str().unwrap().contains(why), "{event}");
     }
     // the list is the truth at every request
@@ -289,7 +296,7 @@ fn nobody_of_a_provider_signs_in_under_a_name_of_the_list() {
         provider.script().claims = json!({ "preferred_username": name });
         let answer = come_back(&gateway, &visit(&gateway, &provider, ""));
         assert_eq!(answer.status, 403, "{name}");
-        assert_eq!(gateway.named_event("login_failed")["reason"], "not_allowed");
+        assert_eq!(login_failed(&gateway)["reason"], "not_allowed");
     }
 }
 
@@ -307,11 +314,6 @@ fn of_many_groups_those_fit_that_rules_name() {
         open(&gateway, "/admin", &session).body,
         "walter-1/admin/Walter"
     );
-    provider.script().claims = json!({ "name": "x".repeat(4000) });
-    let answer = come_back(&gateway, &visit(&gateway, &provider, ""));
-    assert_eq!(answer.status, 500);
-    assert!(answer.body.contains("more about you"), "{}", answer.body);
-    assert_eq!(gateway.named_event("login_failed")["reason"], "too_large");
 }
 
 #[test]

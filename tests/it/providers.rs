@@ -152,6 +152,10 @@ fn people_sign_in_with_a_real_provider() {
         found["in_again"], "/auth/account",
         "the provider asks nothing"
     );
+    assert_eq!(
+        found["ended"], "/auth/login?next=/jobs",
+        "the provider has said so"
+    );
     let refused = found["not_allowed"].as_str().unwrap();
     assert!(refused.contains("may not sign in here"), "{refused}");
     let line = gateway.line("/admin/users");

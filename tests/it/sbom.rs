@@ -61,6 +61,8 @@ fn the_bill_of_materials_is_what_is_linked() {
     ] {
         assert!(find(linked).is_some(), "`{linked}` is linked");
     }
+    // its licence asks to say where its source is
+    assert!(licences.contains("The source of ldap3_proto "));
     for elsewhere in ["gatelatch", "criterion", "proptest", "clap_derive", "cc"] {
         assert!(find(elsewhere).is_none(), "`{elsewhere}` is in no binary");
     }

@@ -9,7 +9,7 @@ use gatelatch::session::{
     Sessions, StateSettings, Times,
 };
 use gatelatch::telemetry::metrics::Metrics;
-use gatelatch::token::{Key, SealedFor, Sealer, SessionId};
+use gatelatch::token::{Key, Sealer, SessionId};
 
 use crate::support::{Redis, on_a_port, until};
 
@@ -347,11 +347,10 @@ fn the_memory_of_sessions() {
             let name = format!("user{number:06}.example");
             let mut record = at_provider(&name, &sub, Some(&sub));
             let provider = record.provider.as_mut().unwrap();
-            let sealed = sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes());
-            provider.refresh_token = Some(sealed);
             provider.roles = ["staff", "developers", "on-call"].map(Into::into).into();
             provider.display_name = Some(format!("Example User {number}").into());
             provider.email = Some(format!("{name}@corp.example").into());
+            record.seal_refresh_token(id, &sealer, &token.as_str().into());
             (id, record)
         };
         // what is there anyway

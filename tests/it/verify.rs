@@ -344,6 +344,31 @@ fn sessions_count_and_other_sites_cannot_use_them() {
     );
 }
 
+/// A proxy keeps `Upgrade` to itself; the key of a WebSocket passes.
+#[test]
+fn the_token_of_a_websocket_counts() {
+    let gateway = trusting();
+    let token = format!(
+        "Sec-WebSocket-Protocol: chat, bearer, {}\r\n",
+        gateway.token("rita")
+    );
+    let bearer = gateway.bearer("rita");
+    for (fields, expected) in [
+        (format!("Sec-WebSocket-Key: x\r\n{token}"), 200),
+        (format!("Sec-WebSocket-Key: x\r\n{token}{bearer}"), 400),
+        (format!("Sec-WebSocket-Key: x\r\n{token}{token}"), 400),
+        // as Caddy asks
+        (
+            format!("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n{token}"),
+            200,
+        ),
+        (token.clone(), 401),
+    ] {
+        let answer = ask(&gateway, &forwarded("GET", "http://app.test/jobs", &fields));
+        assert_eq!(answer.status, expected, "{fields}: {answer:?}");
+    }
+}
+
 #[test]
 fn the_address_of_a_proxy_is_nobodys() {
     let gateway = trusting();

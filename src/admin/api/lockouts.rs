@@ -10,6 +10,7 @@ use crate::admin::query::Query;
 use crate::admin::response::{self, AdminResponse, problem};
 use crate::ambient;
 use crate::session::{Account, Lockout, LockoutScope, Network, StoreUnavailable};
+use crate::text::fold::fold;
 
 /// Users whose names are tried for the accounts of lockouts, which are known by a hash only.
 const TRIED: usize = 100_000;
@@ -54,10 +55,12 @@ pub(super) fn names(held: impl Iterator<Item = LockoutScope>, state: &AdminState
     let mut names = Names::new();
     let mut try_name = |name: &str| {
         if !wanted.is_empty() && !name.is_empty() {
-            let account = Account::named(name);
-            if wanted.contains(&account) {
-                wanted.retain(|one| *one != account);
-                names.insert(account, name.to_owned());
+            // names of a directory count as it folds them
+            for account in [Account::named(name), Account::named(&fold(name))] {
+                if wanted.contains(&account) {
+                    wanted.retain(|one| *one != account);
+                    names.insert(account, name.to_owned());
+                }
             }
         }
         !wanted.is_empty()

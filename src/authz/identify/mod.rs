@@ -8,9 +8,10 @@ mod remembered;
 use std::sync::Arc;
 
 pub use self::credential_error::CredentialError;
+use self::passwords::RememberedUser;
 pub use self::passwords::{CheckGuard, PairCheck, PairDigest, PendingCheck, VerifiedPasswords};
 pub use self::provider_session::{Confirmations, SessionProvider, identity_of};
-use self::provider_session::{Look, admit_session, look_at, settle};
+use self::provider_session::{Look, admit_bearer, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};
 use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
@@ -228,11 +229,11 @@ fn basic_holder(
     address: ClientAddress,
     now: u64,
 ) -> Result<Holder, CredentialError> {
-    if let Some(identity) = remembered_user(checks, token, address) {
+    if let Some(RememberedUser { identity, until }) = remembered_user(checks, token, address, now) {
         return Ok(Holder {
             identity,
-            expires_at: NEVER,
-            connection_ends_at: NEVER,
+            expires_at: until,
+            connection_ends_at: until,
             session: None,
             renewal: None,
             look_again: None,
@@ -254,10 +255,11 @@ fn remembered_user(
     checks: &Authenticator<'_>,
     token: &str,
     address: ClientAddress,
-) -> Option<Arc<Identity>> {
+    now: u64,
+) -> Option<RememberedUser> {
     let digest = checks.passwords.digest(token, address);
     let mut view = checks.verified.passwords.borrow_mut();
-    view.find(checks.passwords, &digest)
+    view.find(checks.passwords, &digest, now)
 }
 
 /// The user name and the password of a request that nobody has checked under this snapshot, for a client of this network.
@@ -265,8 +267,9 @@ pub fn unchecked_password(
     checks: &Authenticator<'_>,
     credential: &Credential,
     address: ClientAddress,
+    now: u64,
 ) -> Option<BasicCredentials> {
-    if remembered_user(checks, credential.token(), address).is_some() {
+    if remembered_user(checks, credential.token(), address, now).is_some() {
         return None;
     }
     let pair = BasicCredentials::parse(credential.token())?;
@@ -303,7 +306,7 @@ fn holder(checks: &Authenticator<'_>, token: &str, now: u64) -> Result<Holder, C
             let claims = verifier
                 .verify(token, now)
                 .map_err(CredentialError::Token)?;
-            let admitted = admit(directory, claims, |claims| claims.issued_at)?;
+            let admitted = admit_bearer(checks, claims)?;
             (
                 admitted.holder(revocations, now)?,
                 Remembered::Own(admitted),

@@ -17,6 +17,7 @@ use super::credential_error::CredentialError;
 use crate::access::{ClientAddress, Identity};
 use crate::ambient;
 use crate::session::{Account, Network};
+use crate::text::fold::fold;
 
 /// Pairs that are remembered by the process, and by each worker; about 200 bytes each.
 const REMEMBERED: usize = 4096;
@@ -43,9 +44,16 @@ struct Pairs {
 }
 
 struct VerifiedPair {
-    identity: Arc<Identity>,
+    user: RememberedUser,
     account: Account,
     network: Option<Network>,
+}
+
+/// Whose pair it is, and until which second since 1970 that counts without another look.
+#[derive(Clone)]
+pub(super) struct RememberedUser {
+    pub(super) identity: Arc<Identity>,
+    pub(super) until: u64,
 }
 
 /// Who checks a pair.
@@ -70,7 +78,7 @@ pub struct CheckGuard<'a> {
 /// What one worker remembers of them.
 pub(super) struct PasswordView {
     generation: u64,
-    pairs: HashMap<PairDigest, Arc<Identity>, RandomState>,
+    pairs: HashMap<PairDigest, RememberedUser, RandomState>,
 }
 
 fn network_of(address: ClientAddress) -> Option<Network> {
@@ -116,9 +124,9 @@ impl VerifiedPasswords {
     }
 
     /// Whose pair it is, where it was checked.
-    fn find(&self, digest: &PairDigest) -> Option<Arc<Identity>> {
+    fn find(&self, digest: &PairDigest) -> Option<RememberedUser> {
         let pairs = self.lock();
-        Some(Arc::clone(&pairs.verified.get(digest)?.identity))
+        Some(pairs.verified.get(digest)?.user.clone())
     }
 
     /// The duty to check a pair that is not remembered, unless somebody has it already.
@@ -138,7 +146,7 @@ impl VerifiedPasswords {
 
     /// Forgets the pairs of an account for the network of a client, which is locked out of it.
     pub fn forget(&self, username: &str, address: ClientAddress) {
-        let (account, network) = (Account::named(username), network_of(address));
+        let (account, network) = (Account::named(&fold(username)), network_of(address));
         let mut pairs = self.lock();
         let former = pairs.verified.len();
         pairs
@@ -174,12 +182,13 @@ impl CheckGuard<'_> {
         self.over.send_replace(Some(why));
     }
 
-    /// Remembers that it is the pair of this user, for the network of a client at this address.
-    pub fn verified(self, identity: Arc<Identity>, address: ClientAddress) {
+    /// Remembers that it is the pair of this user, for the network of a client at this address, until this second since
+    /// 1970.
+    pub fn verified(self, identity: Arc<Identity>, address: ClientAddress, until: u64) {
         let pair = VerifiedPair {
-            account: Account::named(&identity.subject),
+            account: Account::named(&fold(&identity.subject)),
             network: network_of(address),
-            identity,
+            user: RememberedUser { identity, until },
         };
         let mut pairs = self.passwords.lock();
         if pairs.verified.insert(self.digest, pair).is_none() {
@@ -202,23 +211,25 @@ impl Drop for CheckGuard<'_> {
 }
 
 impl PasswordView {
-    /// Whose pair it is, where it was checked.
+    /// Whose pair it is, where it was checked and that counts at `now`, in seconds since 1970.
     pub(super) fn find(
         &mut self,
         shared: &VerifiedPasswords,
         digest: &PairDigest,
-    ) -> Option<Arc<Identity>> {
+        now: u64,
+    ) -> Option<RememberedUser> {
         let generation = shared.generation.load(Ordering::Acquire);
         if self.generation != generation || self.pairs.len() >= REMEMBERED {
             self.pairs.clear();
             self.generation = generation;
         }
-        if let Some(identity) = self.pairs.get(digest) {
-            return Some(Arc::clone(identity));
+        let counts = |user: &RememberedUser| now < user.until;
+        if let Some(user) = self.pairs.get(digest).filter(|user| counts(user)) {
+            return Some(user.clone());
         }
-        let identity = shared.find(digest)?;
-        self.pairs.insert(*digest, Arc::clone(&identity));
-        Some(identity)
+        let user = shared.find(digest).filter(counts)?;
+        self.pairs.insert(*digest, user.clone());
+        Some(user)
     }
 }
 
@@ -262,7 +273,7 @@ mod tests {
         let PairCheck::Mine(guard) = passwords.check(passwords.digest(token, address)) else {
             panic!("nobody else checks it");
         };
-        guard.verified(identity(subject), address);
+        guard.verified(identity(subject), address, 100);
     }
 
     #[test]
@@ -272,8 +283,8 @@ mod tests {
         verify(&passwords, "YTpi", "a", at("192.0.2.1"));
         let mut find = |token: &str, address: ClientAddress| {
             let digest = passwords.digest(token, address);
-            view.find(&passwords, &digest)
-                .map(|found| found.subject.to_string())
+            view.find(&passwords, &digest, 0)
+                .map(|found| found.identity.subject.to_string())
         };
         assert_eq!(find("YTpi", at("192.0.2.1")).as_deref(), Some("a"));
         assert_eq!(find("YTpi", at("::ffff:192.0.2.1")).as_deref(), Some("a"));
@@ -287,7 +298,10 @@ mod tests {
         }
         verify(&passwords, "YTpi", "a", at("2001:db8::1"));
         let digest = passwords.digest("YTpi", at("2001:db8::ffff"));
-        assert!(view.find(&passwords, &digest).is_some(), "the same /64");
+        for (now, is_known) in [(0, true), (99, true), (100, false)] {
+            let found = view.find(&passwords, &digest, now);
+            assert_eq!(found.is_some(), is_known, "the same /64, at {now}");
+        }
     }
 
     #[test]
@@ -298,11 +312,11 @@ mod tests {
         for (token, subject, address) in [("x", "a", here), ("x", "a", there), ("y", "b", here)] {
             verify(&passwords, token, subject, address);
             let digest = passwords.digest(token, address);
-            assert!(view.find(&passwords, &digest).is_some());
+            assert!(view.find(&passwords, &digest, 0).is_some());
         }
         passwords.forget("a", here);
         let mut is_known = |token, address| {
-            view.find(&passwords, &passwords.digest(token, address))
+            view.find(&passwords, &passwords.digest(token, address), 0)
                 .is_some()
         };
         assert!(!is_known("x", here));

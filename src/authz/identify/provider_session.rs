@@ -7,7 +7,7 @@ use super::remembered::Admitted;
 use super::{Authenticator, CredentialError, Holder, SessionRenewal, admit, find_user, refused};
 use crate::access::{Identity, Subjects};
 use crate::oidc::{ProviderSettings, SubjectClaim, UsersMode};
-use crate::token::{ProviderClaims, SessionId, VerifiedClaims};
+use crate::token::{LDAP, ProviderClaims, SessionId, VerifiedClaims};
 use crate::users::NEVER;
 
 /// A provider of the configuration, as far as its sessions are checked.
@@ -75,27 +75,10 @@ pub(super) fn admit_session(
     checks: &Authenticator<'_>,
     claims: VerifiedClaims,
 ) -> Result<Admitted, CredentialError> {
-    let directory = checks.directory;
     let Some(said) = &claims.provider else {
-        return admit(directory, claims, |claims| claims.signed_in_at);
+        return admit(checks.directory, claims, |claims| claims.signed_in_at);
     };
-    let is_it =
-        |one: &&SessionProvider| one.name == said.provider && one.fingerprint == said.fingerprint;
-    let provider = checks.providers.iter().find(is_it);
-    let provider = provider.ok_or(CredentialError::ProviderGone)?;
-    let identity = if provider.is_listed {
-        let user = find_user(directory, &claims.subject, claims.signed_in_at)?;
-        Identity {
-            provider: Some(said.provider.clone()),
-            ..Identity::clone(&user.identity)
-        }
-    } else {
-        let identity = identity_of(&claims.subject, said);
-        directory
-            .admit_foreign(&identity, claims.signed_in_at)
-            .map_err(refused)?;
-        identity
-    };
+    let (identity, provider) = vouched(checks, &claims.subject, said, claims.signed_in_at)?;
     let check = ProviderCheck {
         due: said.checked_at.saturating_add(provider.refresh / 3 * 2),
         end: (!said.has_refresh_token).then(|| said.checked_at.saturating_add(provider.refresh)),
@@ -108,6 +91,53 @@ pub(super) fn admit_session(
         key_expires_at: NEVER,
         check: Some(check),
     })
+}
+
+/// Whose access token it is. What the provider said when it was made counts for as long as it is valid.
+pub(super) fn admit_bearer(
+    checks: &Authenticator<'_>,
+    claims: VerifiedClaims,
+) -> Result<Admitted, CredentialError> {
+    let Some(said) = &claims.provider else {
+        return admit(checks.directory, claims, |claims| claims.issued_at);
+    };
+    let (identity, _) = vouched(checks, &claims.subject, said, claims.issued_at)?;
+    Ok(Admitted {
+        claims,
+        identity: Arc::new(identity),
+        key_expires_at: NEVER,
+        check: None,
+    })
+}
+
+/// Whom a provider of the configuration vouches for. `age` is what counts for `tokens_valid_after`.
+fn vouched<'c>(
+    checks: &Authenticator<'c>,
+    subject: &str,
+    said: &ProviderClaims,
+    age: Option<u64>,
+) -> Result<(Identity, &'c SessionProvider), CredentialError> {
+    let directory = checks.directory;
+    let is_it =
+        |one: &&SessionProvider| one.name == said.provider && one.fingerprint == said.fingerprint;
+    let provider = checks.providers.iter().find(is_it);
+    let provider = provider.ok_or(CredentialError::ProviderGone)?;
+    let identity = if provider.is_listed {
+        let user = find_user(directory, subject, age)?;
+        Identity {
+            provider: Some(said.provider.clone()),
+            ..Identity::clone(&user.identity)
+        }
+    } else {
+        let mut identity = identity_of(subject, said);
+        directory.admit_foreign(&identity, age).map_err(refused)?;
+        // no user of the list has the name: it is one of the same people
+        if *said.provider == *LDAP {
+            identity.subjects = Subjects::Users;
+        }
+        identity
+    };
+    Ok((identity, provider))
 }
 
 /// Somebody whom a provider has identified, and who is no user of the list.

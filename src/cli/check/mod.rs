@@ -208,6 +208,7 @@ fn as_json(
         issuers,
         providers,
         state,
+        directory,
     }) = probe
     {
         answer["probe"] = json!({
@@ -218,6 +219,7 @@ fn as_json(
             "providers": providers.asked,
             "answering_providers": providers.answering,
             "state": (state.asked > 0).then_some(state.answering > 0),
+            "directory": (directory.asked > 0).then_some(directory.answering > 0),
         });
     }
     // at once: piece by piece, many problems would be as many system calls
@@ -241,6 +243,7 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
         issuers,
         providers,
         state,
+        directory,
     }) = probe
     {
         let answering = |Answers { asked, answering }: Answers, name| {
@@ -253,13 +256,11 @@ fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
         if providers.asked > 0 {
             text += &answering(providers, "provider");
         }
-        if state.asked > 0 {
-            let answers = state.answering > 0;
-            text += if answers {
-                ", `state` answering"
-            } else {
-                ", `state` away"
-            };
+        for (name, Answers { asked, answering }) in [("`state`", state), ("directory", directory)] {
+            if asked > 0 {
+                let how = if answering > 0 { "answering" } else { "away" };
+                text += &format!(", {name} {how}");
+            }
         }
     }
     text

@@ -1,5 +1,5 @@
 //! Whether the servers of all services take connections, the keys of other issuers can be had, people can sign in with the
-//! providers, and the state store can be used.
+//! providers, and the state store and the directory can be used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::config::{
     self, Auth, Code, Issuer, KeySource, Loaded, Place, Problem, Service, Severity,
 };
 use crate::jwks::{self, KeyLocation};
+use crate::ldap::{self, LdapSettings};
 use crate::net::TlsSettings;
 use crate::oidc::{self, ProviderSettings};
 use crate::session::{self, StateSettings};
@@ -26,6 +27,7 @@ pub(super) struct Probe {
     pub(super) providers: Answers,
     /// None is asked where it is the memory of the gateway.
     pub(super) state: Answers,
+    pub(super) directory: Answers,
 }
 
 /// How many are asked, and how many of them answer.
@@ -35,16 +37,18 @@ pub(super) struct Answers {
     pub(super) answering: usize,
 }
 
-/// Connects to every server and to the state store, and fetches every published key set and what every provider publishes,
-/// all at once, and adds a warning
+/// Connects to every server and to the state store, fetches every published key set and what every provider publishes, and
+/// looks into the directory, all at once, and adds a warning
 /// for each that does not answer within `limit`.
 pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Probe> {
     let servers = loaded.config.services.iter().flat_map(servers);
     let issuers = loaded.config.auth.issuers.iter().filter_map(published);
     let state = Some(&loaded.config.state).filter(|state| **state != StateSettings::Memory);
     let state = state.cloned().map(Target::State);
+    let directory = loaded.config.auth.ldap.iter().cloned();
+    let directory = directory.map(|ldap| Target::Directory(Box::new(ldap)));
     let targets = servers.chain(issuers).chain(providers(&loaded.config.auth));
-    let targets: Vec<Target> = targets.chain(state).collect();
+    let targets: Vec<Target> = targets.chain(state).chain(directory).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -57,6 +61,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
             Target::Issuer { .. } => &mut probe.issuers,
             Target::Provider { .. } => &mut probe.providers,
             Target::State(_) => &mut probe.state,
+            Target::Directory(_) => &mut probe.directory,
         };
         answers.asked += 1;
         match error {
@@ -86,6 +91,7 @@ enum Target {
         place: Place,
     },
     State(StateSettings),
+    Directory(Box<LdapSettings>),
 }
 
 fn servers(service: &Service) -> impl Iterator<Item = Target> {
@@ -156,6 +162,7 @@ impl Target {
             } => jwks::probe(name, location, algorithms, limit).await,
             Self::Provider { settings, .. } => oidc::probe(settings, limit).await,
             Self::State(state) => session::probe(state, limit).await,
+            Self::Directory(ldap) => ldap::probe(ldap, limit).await,
         }
     }
 
@@ -179,6 +186,12 @@ impl Target {
                 None,
                 format!("the state store `{state}` cannot be used: {error}"),
                 "start it, or correct `state`",
+            ),
+            Self::Directory(ldap) => (
+                Code::UnreachableDirectory,
+                None,
+                format!("the directory `{}` cannot be used: {error}", ldap.url),
+                "until it can, nobody of it signs in; start it, or correct `auth.ldap`",
             ),
             Self::Provider { settings, place } => (
                 Code::UnreachableProvider,

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
+use crate::access::{AccessSubject, Claim, ClaimValue, Identity, Subjects};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::cli::words::trimmed;
 use crate::config::Config;
 use crate::identify::identity_of;
+use crate::ldap::{DirectoryGroup, LdapDirectory, LdapFailure, LdapSettings};
 use crate::oidc::UsersMode;
-use crate::token::{ExternalToken, ProviderClaims, TokenError, Verifier};
+use crate::telemetry::metrics::Metrics;
+use crate::token::{ExternalToken, LDAP, ProviderClaims, TokenError, Verifier};
 use crate::users::{API_KEY_PREFIX, UserRefusal};
 
 /// Who asks; without any of these, nobody who is known.
@@ -20,11 +22,11 @@ pub(super) struct SubjectArgs {
     #[arg(long = "as", value_name = "USER", conflicts_with_all = ["roles", "token"])]
     user: Option<String>,
 
-    /// With `--as`: somebody of this name who has signed in with this provider of `auth.providers`
+    /// With `--as`: somebody of this name who has signed in with this provider of `auth.providers`, or `ldap`: the directory is asked
     #[arg(long, value_name = "NAME", requires = "user")]
     provider: Option<String>,
 
-    /// With `--provider`: the groups that the provider says the person is in
+    /// With `--provider`: the groups that the provider says the person is in; of `ldap`, in place of asking
     #[arg(long, value_name = "GROUPS", value_delimiter = ',', value_parser = trimmed::<String>, requires = "provider")]
     groups: Vec<String>,
 
@@ -68,6 +70,25 @@ fn claim(text: &str) -> Result<Claim, String> {
     })
 }
 
+/// Asks the directory, as a session is looked up again.
+fn look_up(subject: &str, ldap: &LdapSettings) -> anyhow::Result<Option<Identity>> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let directory = Arc::new(LdapDirectory::new(ldap.clone(), handle, Metrics::new()));
+    match runtime.block_on(directory.look_up(subject)) {
+        Ok(found) => Ok(Some(found.identity())),
+        Err(LdapFailure::Refused) => Ok(None),
+        Err(failure) => {
+            let advice = "name the groups with `--groups` to do without it";
+            anyhow::bail!(
+                "the directory `{}` cannot be asked: {failure}; {advice}",
+                ldap.url
+            )
+        }
+    }
+}
+
 impl SubjectArgs {
     /// Whether nothing is said.
     pub(super) fn is_empty(&self) -> bool {
@@ -102,6 +123,9 @@ impl SubjectArgs {
         provider: &str,
         config: &Config,
     ) -> anyhow::Result<SimulatedCaller> {
+        if let (LDAP, Some(ldap)) = (provider, &config.auth.ldap) {
+            return self.of_directory(subject, ldap, config);
+        }
         let mut providers = config.auth.providers.iter();
         let Some(settings) = providers.find(|one| one.name.as_str() == provider) else {
             anyhow::bail!("`auth.providers` has no provider `{provider}`");
@@ -137,6 +161,45 @@ impl SubjectArgs {
             }
             Err(refusal) => refused(&refusal.to_string()),
         })
+    }
+
+    /// Somebody of the directory: with these groups, else with those that the directory says now.
+    fn of_directory(
+        &self,
+        subject: &str,
+        ldap: &LdapSettings,
+        config: &Config,
+    ) -> anyhow::Result<SimulatedCaller> {
+        let mut identity = if self.groups.is_empty() {
+            match look_up(subject, ldap)? {
+                Some(found) => found,
+                None => {
+                    let why = "the directory does not find them, or has locked them";
+                    let name = format!("`{subject}` of `{LDAP}`, who is refused: {why}");
+                    return Ok(self.refused(name));
+                }
+            }
+        } else {
+            let groups = self.groups.iter().map(|group| DirectoryGroup {
+                dn: None,
+                names: vec![group.trim().into()],
+            });
+            let said = ProviderClaims {
+                provider: LDAP.into(),
+                roles: ldap.roles.roles(&groups.collect::<Vec<_>>()),
+                ..ProviderClaims::default()
+            };
+            identity_of(subject, &said)
+        };
+        identity.subjects = Subjects::Foreign;
+        if let Err(refusal) = config.directory.admit_foreign(&identity, None) {
+            let name = format!("`{subject}` of `{LDAP}`, who is refused: {refusal}");
+            return Ok(self.refused(name));
+        }
+        identity.subjects = Subjects::Users;
+        let roles = roles_text(&identity.roles);
+        let name = format!("`{subject}` of `{LDAP}` with {roles}");
+        Ok(self.known(Arc::new(identity), name))
     }
 
     /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.

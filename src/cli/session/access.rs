@@ -1,7 +1,7 @@
 //! Where sessions are: in a store that this process opens, or in a gateway that runs.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -113,7 +113,7 @@ impl OpenStore {
     }
 
     /// `None` where a gateway has the file.
-    fn file(path: &PathBuf, state: &StateSettings, token: &Token) -> anyhow::Result<Option<Self>> {
+    fn file(path: &Path, state: &StateSettings, token: &Token) -> anyhow::Result<Option<Self>> {
         // to make it would be to make it this user's
         if !path.exists() {
             bail!(

@@ -57,13 +57,13 @@ impl RunningGateway {
         }
         let mut answer = self.ask(&query, None)?;
         let next = answer["next"].as_u64();
-        match answer["sessions"].take() {
-            Value::Array(list) => Ok((list, next)),
-            _ => bail!(
+        let Value::Array(list) = answer["sessions"].take() else {
+            bail!(
                 "what answers at `{}` is no gateway of this version",
                 self.address
-            ),
-        }
+            )
+        };
+        Ok((list, next))
     }
 
     pub(super) fn end(&self, selector: &SessionSelector) -> anyhow::Result<usize> {

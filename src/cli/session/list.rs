@@ -14,7 +14,7 @@ use crate::cli::printing::{counted, print, say};
 #[derive(Debug, clap::Args)]
 pub(super) struct SessionListArgs {
     /// Only of this user
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     user: Option<String>,
     /// Only of people who signed in at this provider
     #[arg(long, value_name = "NAME")]

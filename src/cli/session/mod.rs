@@ -46,10 +46,11 @@ enum Command {
 #[group(required = true, multiple = false)]
 struct EndArgs {
     /// Whose sessions end, with browsers and with tokens
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     user: Option<String>,
     /// The session that ends, as `session list` names it
-    #[arg(long)]
+    // one name in 64 begins with a hyphen
+    #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
 }
 

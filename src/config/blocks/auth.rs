@@ -2,7 +2,7 @@
 
 use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
 use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, CREDENTIALS, DURATION, FILE, NAME, TEXTS, URL};
-use super::{Block, Key, Kind, List, Rule, Shown};
+use super::{Block, Key, Kind, LDAP, List, Rule, Shown};
 
 pub(in crate::config) static AUTH: Block = Block {
     name: "auth",
@@ -22,6 +22,7 @@ pub(in crate::config) static AUTH: Block = Block {
         Key::new("credentials", CREDENTIALS,
             "Which credentials identify callers: `bearer` tokens and API keys, the session `cookie`, and HTTP `basic` with a user's password or API key. One of another kind is the service's own affair.")
             .default(Shown::List(&["bearer", "cookie"])),
+        Key::new("ldap", Kind::Block(&LDAP), ""),
         Key::new("verify", Kind::Choice(|| words(VERIFY)),
             "Which headers of a proxy count that asks at `/auth/verify`, where it sends both kinds."),
         Key::new("cors", Kind::Block(&super::CORS),

@@ -147,6 +147,10 @@ pub(in crate::config) const LIFETIMES: RangeInclusive<Duration> =
 pub(in crate::config) const LEEWAYS: RangeInclusive<Duration> =
     RangeInclusive::new(Duration::ZERO, Duration::from_secs(600));
 
+/// How often a provider or a directory may be asked again.
+pub(in crate::config) const REFRESHES: RangeInclusive<Duration> =
+    RangeInclusive::new(Duration::from_secs(1), Duration::from_secs(30 * 24 * 3600));
+
 /// The words alone.
 pub(super) fn words<T>(choices: Choices<T>) -> Vec<&'static str> {
     choices.iter().map(|(word, _)| *word).collect()

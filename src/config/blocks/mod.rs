@@ -7,6 +7,8 @@ mod auth;
 mod choices;
 mod kinds;
 #[rustfmt::skip]
+mod ldap;
+#[rustfmt::skip]
 mod providers;
 #[rustfmt::skip]
 mod proxy;
@@ -30,9 +32,10 @@ pub(super) use self::auth::{
 pub(super) use self::choices::{
     ALLOW_WORDS, AT_START, AUTHORIZATION, BALANCE, CACHE, COUNTED_BY, CREDENTIALS, FORWARDED, HOST,
     LEEWAYS, LIFETIMES, LOG_FORMATS, LOG_LEVELS, LOGOUT_MODE, MAX_PREVIOUS_KEYS, MODES,
-    PROXIED_TLS, PROXY_MODE, SAME_SITE, SECRET_METHOD, SECURE, SUBJECT_CLAIM, TRUST_CONTEXT,
-    USERS_MODE, VERDICTS, VERIFY,
+    PROXIED_TLS, PROXY_MODE, REFRESHES, SAME_SITE, SECRET_METHOD, SECURE, SUBJECT_CLAIM,
+    TRUST_CONTEXT, USERS_MODE, VERDICTS, VERIFY,
 };
+pub(super) use self::ldap::{LDAP, LDAP_GROUPS, LDAP_USERS};
 pub(super) use self::providers::{PROVIDER, PROVIDER_ALLOW, PROVIDER_ENDPOINTS};
 pub(super) use self::proxy::{UPSTREAM, UPSTREAM_HEALTH, UPSTREAM_TIMEOUTS, UPSTREAM_TLS};
 pub(super) use self::rules::{CONDITION, RATE, RULE, TEST, TEST_CALLER, TESTS_FILE};

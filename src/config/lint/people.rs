@@ -48,13 +48,19 @@ fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {
 
 /// Each role once, at the first rule that names it.
 fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
-    // what other issuers say of roles is not known here, nor what groups a provider has
+    // what other issuers say of roles is not known here, nor what groups a provider or a directory has
     let mut given: Vec<&str> = Vec::new();
     for provider in &config.auth.providers {
         match &provider.roles {
             RoleMapping::Groups if provider.users == UsersMode::Any => return Vec::new(),
             RoleMapping::Groups => {}
             RoleMapping::Table(table) => given.extend(table.values().flatten().map(|role| &**role)),
+        }
+    }
+    if let Some(ldap) = &config.auth.ldap {
+        match ldap.roles.given() {
+            None => return Vec::new(),
+            Some(roles) => given.extend(roles),
         }
     }
     if !config.auth.issuers.is_empty() {

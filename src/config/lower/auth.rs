@@ -9,6 +9,7 @@ use super::cors;
 use super::credentials::credentials;
 use super::issuers;
 use super::keys::{self, Keys};
+use super::ldap;
 use super::login::login;
 use super::providers::{self, providers};
 use super::session::session;
@@ -32,7 +33,7 @@ use crate::wire::{
 };
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 10] = [
+pub(super) const REGISTERED: [&str; 12] = [
     "sub",
     "iss",
     "aud",
@@ -42,6 +43,8 @@ pub(super) const REGISTERED: [&str; 10] = [
     "jti",
     "auth_time",
     "sid",
+    "idp",
+    "idc",
     KEY_CLAIM,
 ];
 
@@ -81,6 +84,7 @@ pub(super) fn auth(
     let issuers = section
         .take("trusted_issuers")
         .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
+    let ldap = ldap::ldap(section.take("ldap"), roots, reader);
     let shared = providers::Shared {
         own: token.as_ref(),
         roots,
@@ -101,8 +105,9 @@ pub(super) fn auth(
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
         .zip(providers.settings)
+        .zip(ldap)
         .zip(clients)
-        .map(|(((token, issuers), settings), clients)| {
+        .map(|((((token, issuers), settings), ldap), clients)| {
             let metadata = resource_metadata.flatten().map(|(metadata, span)| {
                 let metadata = with_default_servers(metadata, &issuers, &settings);
                 if metadata.authorization_servers.is_empty() {
@@ -116,6 +121,7 @@ pub(super) fn auth(
                 token_paths,
                 token,
                 issuers,
+                ldap,
                 providers: settings,
                 provider_origins: providers.origins,
                 session,

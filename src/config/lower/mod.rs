@@ -14,6 +14,7 @@ mod identity;
 mod issuer_keys;
 mod issuers;
 mod keys;
+mod ldap;
 mod listen;
 mod login;
 mod provider_client;
@@ -100,6 +101,11 @@ pub(super) struct Finished {
 }
 
 impl Draft {
+    /// Whether people of a directory can log in, too.
+    pub(super) fn has_directory(&self) -> bool {
+        self.auth.as_ref().is_some_and(|auth| auth.ldap.is_some())
+    }
+
     /// Whether people can sign in who are on no list.
     pub(super) fn has_providers(&self) -> bool {
         !self.provider_places.is_empty()

@@ -24,11 +24,7 @@ use crate::oidc::{
     ProviderAllow, ProviderEndpoints, ProviderLocation, ProviderName, ProviderSettings,
     RoleMapping, SubjectClaim, UsersMode,
 };
-use crate::token::{Algorithm, ClaimPath};
-
-/// How often a provider may be asked again.
-const REFRESH: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+use crate::token::{Algorithm, ClaimPath, LDAP};
 
 /// What is asked for, unless something else is written.
 const SCOPES: [&str; 3] = ["openid", "profile", "email"];
@@ -102,7 +98,7 @@ fn provider(
     let scopes = scopes(&mut section, reader);
     let people = people(&mut section, reader);
     let mut refresh = Duration::from_secs(15 * 60);
-    section.duration("refresh", &mut refresh, REFRESH, reader);
+    section.duration("refresh", &mut refresh, blocks::REFRESHES, reader);
     let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
     section.finish(reader);
     let (name, servers, people) = (name?, servers?, people?);
@@ -225,6 +221,11 @@ fn name_of(
         reader.invalid(entry, "a name for URLs", help.to_owned());
         return None;
     };
+    if name.as_str() == LDAP {
+        let help = "the directory of `auth.ldap` has it in sessions and tokens; write another";
+        reader.invalid(entry, "a name of its own", help.to_owned());
+        return None;
+    }
     if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
         let message = format!("the provider `{name}` is given twice");
         let finding = Finding::error(Code::InvalidValue, span, message);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::header::SET_COOKIE;
-use secrecy::{ExposeSecret as _, SecretString};
+use http::{Response, StatusCode};
+use secrecy::SecretString;
 
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
 use super::start::{Departure, is_key, no_such_endpoint};
@@ -23,6 +23,7 @@ use crate::portal::login::log_safe_name;
 use crate::portal::me::PortalCaller;
 use crate::portal::page::{pass_on, see_other};
 use crate::portal::return_path::ReturnPath;
+use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
 use crate::portal::{Portal, PortalContext, PortalReply};
 use crate::session::{BrowserSession, OnceKey, OnceUse, ProviderSession, StoreUnavailable};
 use crate::token::{
@@ -86,6 +87,14 @@ impl Portal {
         context: &PortalContext<'_>,
     ) -> PortalReply {
         let next = pending.next.as_deref();
+        if intake.cookies.has_more() {
+            let shown = FormView {
+                error: TOO_MANY_COOKIES,
+                ..FormView::default()
+            };
+            let page = self.show_form(theme, StatusCode::BAD_REQUEST, &shown);
+            return PortalReply::refused(page, "too many session cookies".to_owned());
+        }
         if pending.provider != provider.settings().name.as_str() {
             let failure = Failure {
                 detail: Some(format!(
@@ -202,13 +211,11 @@ impl Portal {
         (id, said): (SessionId, &ProviderClaims),
         now: u64,
     ) -> BrowserSession {
-        let seal = |token: &str| {
-            let sealer = self.browsers.sealer();
-            sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes())
-        };
-        let refresh_token = signed_in.refresh_token.as_ref();
+        let sealer = self.browsers.sealer();
+        let seal =
+            |token: &str| sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes());
         let leaves = provider.settings().logout == LogoutMode::Provider;
-        BrowserSession {
+        let mut record = BrowserSession {
             subject: signed_in.identity.subject.clone(),
             begun_at: now,
             expires_at: self.browsers.latest_end(now),
@@ -218,7 +225,7 @@ impl Portal {
                 sub: signed_in.of.sub.clone(),
                 sid: signed_in.sid.clone(),
                 auth_time: signed_in.of.auth_time,
-                refresh_token: refresh_token.map(|token| seal(token.expose_secret())),
+                refresh_token: None,
                 id_token: leaves.then(|| seal(&signed_in.id_token)),
                 roles: said.roles.clone(),
                 display_name: said.name.clone(),
@@ -226,7 +233,11 @@ impl Portal {
                 checked_at: now,
                 turn: 0,
             })),
+        };
+        if let Some(token) = &signed_in.refresh_token {
+            record.seal_refresh_token(id, sealer, token);
         }
+        record
     }
 
     /// Whom the session is for, where the user list has nothing against it.

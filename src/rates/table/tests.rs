@@ -128,7 +128,7 @@ fn a_key_with_two_places_has_one_bucket() {
                 key: index,
                 full_at: now + at,
             };
-            let place = &table.levels[0].set(Key(0))[index as usize - 1];
+            let place = &table.levels[0].set(Key(0)).expect("it is made")[index as usize - 1];
             assert!(replace(place, Word::EMPTY, until));
         }
         let sums = race(&table, long, [now, now + 20], 1);
@@ -140,7 +140,7 @@ fn a_key_with_two_places_has_one_bucket() {
 fn what_was_taken_from_two_places_is_added_up() {
     let (table, bucket) = (table(&[1]), bucket(2, 20, 0));
     let (key, now) = (table.key("a"), 1_000_000_000_000);
-    let places = table.levels[0].set(key);
+    let places = table.levels[0].set(key).expect("it is made");
     let taken = |times: u64| Word {
         key: key.0,
         full_at: now + times * bucket.interval,

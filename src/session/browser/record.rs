@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::token::Sealed;
+use crate::token::{Sealed, SealedFor, Sealer, SessionId};
 
 /// A browser's session. Times are seconds since 1970. There may be a hundred thousand: in a store its fields have short names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub struct ProviderSession {
     /// `auth_time` of the ID token.
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<u64>,
-    /// The refresh token, sealed for this session; `None` where the provider gave none.
+    /// The refresh token, by [`BrowserSession::seal_refresh_token`]; `None` where the provider gave none.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<Sealed>,
     /// The ID token of the sign-in, sealed for this session, where it is needed to log out at the provider.
@@ -117,6 +118,45 @@ impl BrowserSession {
         Some(record)
     }
 
+    /// Seals a refresh token of the provider into the record, together with everything else that is recorded: whoever can
+    /// write to the store gives no session another identity. It comes last, after every other change.
+    pub fn seal_refresh_token(
+        &mut self,
+        session: SessionId,
+        sealer: &Sealer,
+        token: &SecretString,
+    ) {
+        let (context, text) = (self.context(session), token.expose_secret());
+        let sealed = sealer.seal(SealedFor::ProviderTokens, &context, text.as_bytes());
+        if let Some(provider) = &mut self.provider {
+            provider.refresh_token = Some(sealed);
+        }
+    }
+
+    /// The refresh token; `None` where there is none, where no key opens it, or where anything else in the record was changed
+    /// since it was sealed.
+    pub(in crate::session) fn open_refresh_token(
+        &self,
+        session: SessionId,
+        sealer: &Sealer,
+    ) -> Option<SecretString> {
+        let sealed = self.provider.as_ref()?.refresh_token.as_ref()?;
+        let opened = sealer.open(SealedFor::ProviderTokens, &self.context(session), sealed)?;
+        Some(SecretString::from(std::str::from_utf8(&opened).ok()?))
+    }
+
+    /// The session and what is recorded of it, but for what is sealed itself.
+    fn context(&self, session: SessionId) -> Vec<u8> {
+        let mut rest = self.clone();
+        if let Some(provider) = &mut rest.provider {
+            (provider.refresh_token, provider.id_token) = (None, None);
+        }
+        let mut context = b"refresh token\0".to_vec();
+        context.extend_from_slice(session.as_bytes());
+        context.extend(rest.to_json());
+        context
+    }
+
     /// How often its record was replaced.
     pub(in crate::session) fn turn(&self) -> u64 {
         self.provider.as_ref().map_or(0, |provider| provider.turn)
@@ -157,6 +197,7 @@ impl fmt::Debug for ProviderSession {
 #[cfg(test)]
 pub(in crate::session) mod tests {
     use super::*;
+    use crate::token::Key;
 
     /// A session of a provider.
     pub(in crate::session) fn at_provider(
@@ -182,6 +223,40 @@ pub(in crate::session) mod tests {
                 checked_at: 1_700_000_000,
                 turn: 0,
             })),
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_is_opened_for_its_session_and_while_nothing_else_was_changed() {
+        let key = Key::hs256(&[7; 32]).unwrap();
+        let sealer = Sealer::new(&key, &key.clone().into());
+        let (session, other) = ([1; 16], [2; 16]);
+        let [session, other] = [session, other].map(SessionId::from_bytes);
+        let mut record = at_provider("alice", "1", Some("s"));
+        record.seal_refresh_token(session, &sealer, &"a token".into());
+        let opens = |record: &BrowserSession, session| {
+            let token = record.open_refresh_token(session, &sealer);
+            token.is_some_and(|token| token.expose_secret() == "a token")
+        };
+        let stored = BrowserSession::from_json(&record.to_json()).unwrap();
+        assert!(opens(&stored, session) && !opens(&stored, other));
+        type Change = fn(&mut BrowserSession, &mut ProviderSession);
+        let changes: [Change; 8] = [
+            |record, _| record.subject = "admin".into(),
+            |record, _| record.expires_at += 1,
+            |_, provider| provider.roles.push("admin".into()),
+            |_, provider| provider.email = Some("root@example.com".into()),
+            |_, provider| provider.sub = "2".into(),
+            |_, provider| provider.fingerprint = "beef".into(),
+            |_, provider| provider.checked_at += 1,
+            |_, provider| provider.turn += 1,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut changed = stored.clone();
+            let mut provider = changed.provider.take().unwrap();
+            change(&mut changed, &mut provider);
+            changed.provider = Some(provider);
+            assert!(!opens(&changed, session), "{number}");
         }
     }
 

@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::sleep;
 
 use super::gate::{Passage, ProviderGate};
@@ -15,7 +14,7 @@ use crate::ambient;
 use crate::session::browser::{BrowserIdentity, BrowserSession, ProviderSession, Renewal};
 use crate::session::published::Published;
 use crate::session::{Sessions, StoreUnavailable};
-use crate::token::{SealedFor, SessionId};
+use crate::token::SessionId;
 
 /// How long a lease lasts: longer than a provider may take for both of its answers, and the store for its own.
 const LEASE: u64 = 60_000;
@@ -115,9 +114,15 @@ impl Renewer {
         let Some(renewed) = RenewedSession::of(&record) else {
             return Ok(Found::Published);
         };
+        // what stands beside a token that does not open may be anybody's
+        let sealer = request.browsers.sealer();
+        if record.open_refresh_token(session, sealer).is_none() {
+            self.publish_lost(request);
+            return Ok(Found::Published);
+        }
         let now = ambient::unix_seconds();
-        let is_due = renewed.is_renewable && is_due(renewed.checked_at, request.every, now);
-        if renewed.checked_at > request.checked_at || !renewed.is_renewable {
+        let is_due = is_due(renewed.checked_at, request.every, now);
+        if renewed.checked_at > request.checked_at {
             self.publish(session, renewed);
         }
         Ok(if is_due {
@@ -136,14 +141,7 @@ impl Renewer {
     ) -> Wait {
         match self.exchange(request, record, &passage).await {
             Ok(wait) => {
-                if passage.succeeded() {
-                    let provider = request.provider.name();
-                    tracing::info!(
-                        event = "provider_restored",
-                        provider,
-                        "the provider renews sessions again"
-                    );
-                }
+                answered(request, &passage);
                 wait
             }
             Err(RenewalError::Away(reason)) => {
@@ -159,7 +157,7 @@ impl Renewer {
                 Wait::Long
             }
             Err(RenewalError::Ended(reason)) => {
-                passage.succeeded();
+                answered(request, &passage);
                 self.end(request, &reason).await
             }
         }
@@ -171,18 +169,18 @@ impl Renewer {
         mut record: BrowserSession,
         passage: &Passage,
     ) -> Result<Wait, RenewalError> {
-        let Some(shown) = self.open(request, &record) else {
+        let (session, sealer) = (request.session, request.browsers.sealer());
+        let Some(shown) = record.open_refresh_token(session, sealer) else {
             self.publish_lost(request);
             return Ok(Wait::Done);
         };
         let now = ambient::unix_seconds();
         let tokens = request.provider.refresh(&shown, now).await?;
-        if let Some(fresh) = tokens.refresh_token() {
-            let sealed = self.seal(request, fresh);
-            let changed = replace(&mut record, |provider| {
-                provider.refresh_token = Some(sealed);
-            });
-            match self.store(request.session, &record, changed).await {
+        let fresh = tokens.refresh_token();
+        if let Some(fresh) = fresh {
+            let before = next_turn(&mut record);
+            record.seal_refresh_token(session, sealer, fresh);
+            match self.store(session, &record, before).await {
                 Stored::Yes => {}
                 Stored::Overtaken => return Ok(Wait::Shortly),
                 Stored::No => return Ok(Wait::Long),
@@ -199,15 +197,18 @@ impl Renewer {
             let reason = "the provider calls its user by another name now";
             return Err(RenewalError::Ended(reason.to_owned()));
         }
-        passage.succeeded();
-        let changed = confirm(&mut record, identity);
-        match self.store(request.session, &record, changed).await {
+        // the store may take longer than the provider
+        answered(request, passage);
+        let before = next_turn(&mut record);
+        confirm(&mut record, identity);
+        record.seal_refresh_token(session, sealer, fresh.unwrap_or(&shown));
+        match self.store(session, &record, before).await {
             Stored::Yes => {}
             Stored::Overtaken => return Ok(Wait::Shortly),
             Stored::No => return Ok(Wait::Long),
         }
         if let Some(renewed) = RenewedSession::of(&record) {
-            self.publish(request.session, renewed);
+            self.publish(session, renewed);
         }
         Ok(Wait::Done)
     }
@@ -247,21 +248,6 @@ impl Renewer {
         Wait::Done
     }
 
-    fn open(&self, request: &RenewalRequest, record: &BrowserSession) -> Option<SecretString> {
-        let sealed = record.provider.as_ref()?.refresh_token.as_ref()?;
-        let context = request.session.as_bytes();
-        let sealer = request.browsers.sealer();
-        let opened = sealer.open(SealedFor::ProviderTokens, context, sealed)?;
-        let text = std::str::from_utf8(&opened).ok()?;
-        Some(SecretString::from(text))
-    }
-
-    fn seal(&self, request: &RenewalRequest, fresh: &SecretString) -> crate::token::Sealed {
-        let sealer = request.browsers.sealer();
-        let (context, fresh) = (request.session.as_bytes(), fresh.expose_secret());
-        sealer.seal(SealedFor::ProviderTokens, context, fresh.as_bytes())
-    }
-
     fn publish(&self, session: SessionId, renewed: RenewedSession) {
         self.renewed
             .change(|sessions| sessions.put(session, renewed));
@@ -278,23 +264,35 @@ impl Renewer {
     }
 }
 
-/// Makes a later state of a record; says which state it was made from.
-fn replace(record: &mut BrowserSession, change: impl FnOnce(&mut ProviderSession)) -> u64 {
+/// The provider is there.
+fn answered(request: &RenewalRequest, passage: &Passage) {
+    if passage.succeeded() {
+        let provider = request.provider.name();
+        tracing::info!(
+            event = "provider_restored",
+            provider,
+            "the provider renews sessions again"
+        );
+    }
+}
+
+/// Makes a later state of a record; says which state it is made from.
+fn next_turn(record: &mut BrowserSession) -> u64 {
     let before = record.turn();
     if let Some(provider) = &mut record.provider {
-        change(provider);
         provider.turn = before.saturating_add(1);
     }
     before
 }
 
-fn confirm(record: &mut BrowserSession, identity: Option<BrowserIdentity>) -> u64 {
-    replace(record, |provider| {
-        provider.checked_at = ambient::unix_seconds();
-        if let Some(identity) = identity {
-            provider.roles = identity.roles;
-            provider.display_name = identity.display_name;
-            provider.email = identity.email;
-        }
-    })
+fn confirm(record: &mut BrowserSession, identity: Option<BrowserIdentity>) {
+    let Some(provider) = &mut record.provider else {
+        return;
+    };
+    provider.checked_at = ambient::unix_seconds();
+    if let Some(identity) = identity {
+        provider.roles = identity.roles;
+        provider.display_name = identity.display_name;
+        provider.email = identity.email;
+    }
 }

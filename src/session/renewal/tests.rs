@@ -12,7 +12,7 @@ use crate::ambient;
 use crate::session::browser::{BrowserIdentity, BrowserSession, ProviderSession};
 use crate::session::{Sessions, StateSettings, Times};
 use crate::telemetry::metrics::Metrics;
-use crate::token::{CookieSessions, Key, SealedFor, SessionId, SessionSettings};
+use crate::token::{CookieSessions, Key, SessionId, SessionSettings};
 
 const EVERY: Duration = Duration::from_secs(900);
 
@@ -159,15 +159,13 @@ impl World {
             SessionId::from_bytes(ambient::random_bytes()),
             ambient::unix_seconds(),
         );
-        let sealer = self.browsers.sealer();
-        let sealed = sealer.seal(SealedFor::ProviderTokens, session.as_bytes(), b"token 0");
         let provider = ProviderSession {
             name: "corp".into(),
             fingerprint: "f00d".into(),
             sub: "1".into(),
             sid: None,
             auth_time: None,
-            refresh_token: Some(sealed),
+            refresh_token: None,
             id_token: None,
             roles: vec!["staff".into()],
             display_name: None,
@@ -175,12 +173,13 @@ impl World {
             checked_at: now - age,
             turn: 0,
         };
-        let record = BrowserSession {
+        let mut record = BrowserSession {
             subject: "alice".into(),
             begun_at: now - age,
             expires_at: now + 9000,
             provider: Some(Box::new(provider)),
         };
+        record.seal_refresh_token(session, self.browsers.sealer(), &"token 0".into());
         let times = Times {
             now,
             ttl: 60,
@@ -231,10 +230,8 @@ impl World {
 
     async fn token(&self, session: SessionId) -> String {
         let record = self.record(session).await.unwrap();
-        let sealed = record.provider.unwrap().refresh_token.unwrap();
-        let sealer = self.browsers.sealer();
-        let opened = sealer.open(SealedFor::ProviderTokens, session.as_bytes(), &sealed);
-        String::from_utf8(opened.unwrap().to_vec()).unwrap()
+        let token = record.open_refresh_token(session, self.browsers.sealer());
+        token.unwrap().expose_secret().to_owned()
     }
 
     fn asked(&self) -> usize {
@@ -375,6 +372,24 @@ async fn an_outage_with_a_thousand_sessions_is_no_storm() {
             .iter()
             .all(|session| !world.sessions.has_ended(session))
     );
+}
+
+#[tokio::test]
+async fn who_writes_to_the_store_gives_no_session_another_identity() {
+    let world = world(Mood::Silent);
+    for age in [900, 0] {
+        let session = world.begin(age).await;
+        let mut forged = world.record(session).await.unwrap();
+        let provider = forged.provider.as_mut().unwrap();
+        provider.roles = vec!["admin".into()];
+        provider.checked_at = ambient::unix_seconds();
+        let now = ambient::unix_seconds();
+        let stored = world.sessions.update_browser(session, forged, 0, now);
+        assert_eq!(stored.await, Ok(true));
+        let known = world.ask_until_renewed(session).await;
+        assert_eq!((&known.identity, known.is_renewable), (&None, false));
+    }
+    assert_eq!(world.asked(), 0);
 }
 
 #[tokio::test]

@@ -315,6 +315,29 @@ impl Totals {
                 family.count(&[("issuer", issuer), ("outcome", outcome.text())], *count);
             }
         }
+        self.encode_providers(text);
+    }
+
+    fn encode_providers(&self, text: &mut Exposition) {
+        let help = "Questions to providers of identities by what came of them";
+        let mut family = text.counter("gatelatch_provider_requests", help);
+        for (provider, totals) in &self.providers {
+            for (operation, counts) in &totals.requests {
+                for (result, count) in counts {
+                    let labels = [
+                        ("provider", &**provider),
+                        ("operation", operation),
+                        ("result", result.text()),
+                    ];
+                    family.count(&labels, *count);
+                }
+            }
+        }
+        let help = "1 where the last question to the provider was answered";
+        let mut family = text.gauge("gatelatch_provider_up", help);
+        for (provider, totals) in &self.providers {
+            family.level(&[("provider", provider)], u8::from(totals.is_up));
+        }
     }
 
     fn encode_configuration(&self, text: &mut Exposition) {

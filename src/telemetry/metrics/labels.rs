@@ -116,6 +116,16 @@ labels! {
         Denied => "denied",
     }
 
+    /// What came of a question to a provider of identities.
+    ProviderResult {
+        /// It was answered.
+        Success => "success",
+        /// The answer was no: a wrong password, somebody who is gone.
+        Refused => "refused",
+        /// There was no answer that says anything.
+        Unavailable => "unavailable",
+    }
+
     /// How a refresh ended.
     RefreshOutcome {
         /// Tokens were issued.

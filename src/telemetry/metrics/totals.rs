@@ -7,6 +7,7 @@ use super::labels::{
     ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
     RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
 };
+use super::providers::ProviderTotals;
 use super::rate_table::RateTableLevel;
 use super::server_level::ServerLevel;
 use super::shard::{ServiceEntry, ShardCells};
@@ -30,6 +31,7 @@ pub(super) struct Totals {
     pub(super) state_up: bool,
     pub(super) reloads: ByLabel<ReloadOutcome>,
     pub(super) fetches: BTreeMap<Box<str>, ByLabel<FetchOutcome>>,
+    pub(super) providers: BTreeMap<Box<str>, ProviderTotals>,
     pub(super) provider_logins: BTreeMap<Box<str>, ByLabel<LoginOutcome>>,
     pub(super) last_reload_successful: bool,
     pub(super) last_success: u64,

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use prost::Message;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -120,15 +119,12 @@ pub(super) fn message(body: &Bytes) -> Result<Bytes, GrpcError> {
     }
 }
 
-/// The body of an answer; `grpc-status` stands behind it, in [`success`].
-pub(super) fn reply(message: &impl Message) -> Response<Bytes> {
-    let length = message.encoded_len();
-    let mut body = BytesMut::with_capacity(PREFIX + length);
+/// An answer with this message; `grpc-status` stands behind it, in [`success`].
+pub(super) fn reply(message: &[u8]) -> Response<Bytes> {
+    let mut body = BytesMut::with_capacity(PREFIX + message.len());
     body.put_u8(0);
-    body.put_u32(u32::try_from(length).expect("an answer is made of parts of a request's head"));
-    message
-        .encode(&mut body)
-        .expect("there is room for as much as was counted");
+    body.put_u32(u32::try_from(message.len()).expect("an answer is made of parts of a head"));
+    body.put_slice(message);
     answer(body.freeze())
 }
 

@@ -1,9 +1,9 @@
-//! The messages of `envoy/service/auth/v3/external_auth.proto`, as far as the gateway reads and writes them: fields that
-//! are not declared are skipped, the body of a request among them. They hold credentials, and cannot be printed.
+//! The message of a question in `envoy/service/auth/v3/external_auth.proto`, as far as the gateway reads it: fields that
+//! are not declared are skipped, the body of a request among them. It holds credentials, and cannot be printed.
 
 use std::collections::BTreeMap;
 
-use prost::{Message, Oneof};
+use prost::Message;
 
 /// `envoy.service.auth.v3.CheckRequest`.
 #[derive(Clone, PartialEq, Message)]
@@ -94,83 +94,4 @@ pub(super) struct HeaderEntry {
     pub(super) value: String,
     #[prost(bytes = "bytes", tag = "3")]
     pub(super) raw_value: bytes::Bytes,
-}
-
-/// `envoy.service.auth.v3.CheckResponse`.
-#[derive(Clone, PartialEq, Message)]
-#[prost(skip_debug)]
-pub(super) struct CheckResponse {
-    #[prost(message, optional, tag = "1")]
-    pub(super) status: Option<RpcStatus>,
-    #[prost(oneof = "HttpResponse", tags = "2, 3")]
-    pub(super) http_response: Option<HttpResponse>,
-}
-
-/// `google.rpc.Status`.
-#[derive(Clone, PartialEq, Message)]
-#[prost(skip_debug)]
-pub(super) struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    pub(super) code: i32,
-}
-
-/// What the decision means for the request.
-#[derive(Clone, PartialEq, Oneof)]
-#[prost(skip_debug)]
-pub(super) enum HttpResponse {
-    #[prost(message, tag = "2")]
-    Denied(DeniedHttpResponse),
-    #[prost(message, tag = "3")]
-    Ok(OkHttpResponse),
-}
-
-/// `DeniedHttpResponse`.
-#[derive(Clone, PartialEq, Message)]
-#[prost(skip_debug)]
-pub(super) struct DeniedHttpResponse {
-    #[prost(message, optional, tag = "1")]
-    pub(super) status: Option<HttpStatus>,
-    #[prost(message, repeated, tag = "2")]
-    pub(super) headers: Vec<HeaderOption>,
-    #[prost(string, tag = "3")]
-    pub(super) body: String,
-}
-
-/// `envoy.type.v3.HttpStatus`.
-#[derive(Clone, PartialEq, Message)]
-#[prost(skip_debug)]
-pub(super) struct HttpStatus {
-    #[prost(int32, tag = "1")]
-    pub(super) code: i32,
-}
-
-/// `OkHttpResponse`.
-#[derive(Clone, PartialEq, Message)]
-#[prost(skip_debug)]
-pub(super) struct OkHttpResponse {
-    #[prost(message, repeated, tag = "2")]
-    pub(super) headers: Vec<HeaderOption>,
-    #[prost(string, repeated, tag = "5")]
-    pub(super) headers_to_remove: Vec<String>,
-    #[prost(message, repeated, tag = "6")]
-    pub(super) response_headers_to_add: Vec<HeaderOption>,
-}
-
-/// `envoy.config.core.v3.HeaderValueOption`, without its deprecated `append`.
-#[derive(Clone, PartialEq, Message)]
-#[prost(skip_debug)]
-pub(super) struct HeaderOption {
-    #[prost(message, optional, tag = "1")]
-    pub(super) header: Option<HeaderEntry>,
-    #[prost(enumeration = "AppendAction", tag = "3")]
-    pub(super) append_action: i32,
-}
-
-/// `HeaderValueOption.HeaderAppendAction`. The default of the format appends: what a client sent would stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
-#[repr(i32)]
-pub(super) enum AppendAction {
-    AppendIfExistsOrAdd = 0,
-    AddIfAbsent = 1,
-    OverwriteIfExistsOrAdd = 2,
 }

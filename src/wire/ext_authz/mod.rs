@@ -4,6 +4,7 @@ mod checked_request;
 mod grpc;
 mod message;
 mod verdict;
+mod writer;
 
 pub use checked_request::{CheckedRequest, DescribedRequest};
 pub use grpc::{GrpcError, success as grpc_success, timeout as grpc_timeout};

@@ -4,30 +4,48 @@
 //! has a status and a response, and [`HeaderChanges`], which only a permit makes.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, SET_COOKIE};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, SEC_WEBSOCKET_PROTOCOL, SET_COOKIE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::checked_request::DescribedRequest;
 use super::grpc;
-use super::message::{
-    AppendAction, CheckResponse, DeniedHttpResponse, HeaderEntry, HeaderOption, HttpResponse,
-    HttpStatus, OkHttpResponse, RpcStatus,
-};
+use super::writer::MessageWriter;
 use crate::access::Permit;
 use crate::wire::credential::Credential;
 use crate::wire::fields::FieldFilter;
 use crate::wire::identity::IdentitySettings;
+use crate::wire::socket_token::{offered_bearer, own_protocols};
+
+/// Bytes that most answers fit into.
+const USUAL_LENGTH: usize = 512;
 
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// `OK`, `PERMISSION_DENIED` and `UNAUTHENTICATED` of `google.rpc.Code`.
-const OK: i32 = 0;
-const PERMISSION_DENIED: i32 = 7;
-const UNAUTHENTICATED: i32 = 16;
+const OK: u16 = 0;
+const PERMISSION_DENIED: u16 = 7;
+const UNAUTHENTICATED: u16 = 16;
+
+/// `HeaderValueOption.HeaderAppendAction`. The default of the format appends: what a client sent would stay.
+#[derive(Clone, Copy)]
+enum AppendAction {
+    AppendIfExistsOrAdd = 0,
+    AddIfAbsent = 1,
+    OverwriteIfExistsOrAdd = 2,
+}
 
 /// What Envoy does to a permitted request, so that the service gets the identity of the caller, no other, and no credential
 /// of the gateway.
-pub struct HeaderChanges(OkHttpResponse);
+pub struct HeaderChanges {
+    /// What replaces whatever Envoy has.
+    set: HeaderMap,
+    /// Sorted, each once, and none that is set.
+    remove: Vec<HeaderName>,
+    /// What the answer picks of a WebSocket's protocols where the service picks none.
+    protocol: Option<HeaderValue>,
+}
 
 impl HeaderChanges {
     /// The changes to this request. `credential` is what identified the caller.
@@ -46,6 +64,11 @@ impl HeaderChanges {
         let sent = request.headers.keys();
         let forged = sent.filter(|name| filter.is_forged(name, request.is_behind_proxy));
         let mapped = identity.headers.iter().map(|header| &header.name);
+        let socket = used.filter(|used| used.is_among_protocols());
+        if let Some(protocols) = socket.and_then(|_| own_protocols(&request.headers)) {
+            set.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
+        }
+        let protocol = socket.and_then(|_| offered_bearer(&request.headers));
         let gone = forged.chain(used.map(Credential::field_name)).chain(mapped);
         // in both lists, what is set would be removed again
         let mut remove: Vec<&HeaderName> = gone.filter(|name| !set.contains_key(*name)).collect();
@@ -57,30 +80,38 @@ impl HeaderChanges {
         }
         remove.sort_unstable_by_key(|name| name.as_str());
         remove.dedup();
-        Self(OkHttpResponse {
-            headers: set
-                .iter()
-                .map(|(name, value)| option(name, value, AppendAction::OverwriteIfExistsOrAdd))
-                .collect(),
-            headers_to_remove: remove.into_iter().map(HeaderName::to_string).collect(),
-            response_headers_to_add: Vec::new(),
-        })
+        Self {
+            remove: remove.into_iter().cloned().collect(),
+            set,
+            protocol,
+        }
     }
 
     /// The answer that allows. `session` is the `Set-Cookie` of a renewed session, which goes to the client beside what
     /// the service sets.
     pub fn respond(self, session: Option<HeaderValue>) -> Response<Bytes> {
-        let Self(mut allowed) = self;
-        if let Some(session) = session {
-            let private = HeaderValue::from_static("private");
-            let added = [(&SET_COOKIE, &session), (&CACHE_CONTROL, &private)];
-            allowed.response_headers_to_add = added
-                .map(|(name, value)| option(name, value, AppendAction::AppendIfExistsOrAdd))
-                .into();
-        }
-        grpc::reply(&CheckResponse {
-            status: Some(RpcStatus { code: OK }),
-            http_response: Some(HttpResponse::Ok(allowed)),
+        let private = HeaderValue::from_static("private");
+        let append = AppendAction::AppendIfExistsOrAdd;
+        answer(OK, 3, |allowed| {
+            for (name, value) in &self.set {
+                header(
+                    allowed,
+                    2,
+                    (name, value),
+                    AppendAction::OverwriteIfExistsOrAdd,
+                );
+            }
+            for name in &self.remove {
+                allowed.text(5, name.as_str().as_bytes());
+            }
+            if let Some(protocol) = &self.protocol {
+                let added = (&SEC_WEBSOCKET_PROTOCOL, protocol);
+                header(allowed, 6, added, AppendAction::AddIfAbsent);
+            }
+            if let Some(session) = &session {
+                header(allowed, 6, (&SET_COOKIE, session), append);
+                header(allowed, 6, (&CACHE_CONTROL, &private), append);
+            }
         })
     }
 }
@@ -93,42 +124,46 @@ pub fn deny(instead: &Response<Bytes>) -> Response<Bytes> {
         StatusCode::UNAUTHORIZED | StatusCode::SEE_OTHER => UNAUTHENTICATED,
         _ => PERMISSION_DENIED,
     };
-    let mut headers = Vec::with_capacity(instead.headers().len());
-    for name in instead.headers().keys() {
-        // Envoy frames its answers itself
-        if [CONTENT_LENGTH, CONNECTION].contains(name) {
-            continue;
+    answer(code, 2, |denied| {
+        denied.message(1, |http| http.number(1, status.as_u16()));
+        for name in instead.headers().keys() {
+            // Envoy frames its answers itself
+            if [CONTENT_LENGTH, CONNECTION].contains(name) {
+                continue;
+            }
+            // Envoy takes them in order: a second line that overwrote would be the only one
+            let mut action = AppendAction::OverwriteIfExistsOrAdd;
+            for value in instead.headers().get_all(name) {
+                header(denied, 2, (name, value), action);
+                action = AppendAction::AppendIfExistsOrAdd;
+            }
         }
-        let first = std::iter::once(AppendAction::OverwriteIfExistsOrAdd);
-        let actions = first.chain(std::iter::repeat(AppendAction::AppendIfExistsOrAdd));
-        let values = instead.headers().get_all(name).iter();
-        headers.extend(
-            values
-                .zip(actions)
-                .map(|(value, action)| option(name, value, action)),
-        );
-    }
-    grpc::reply(&CheckResponse {
-        status: Some(RpcStatus { code }),
-        http_response: Some(HttpResponse::Denied(DeniedHttpResponse {
-            status: Some(HttpStatus {
-                code: status.as_u16().into(),
-            }),
-            headers,
-            body: String::from_utf8_lossy(instead.body()).into_owned(),
-        })),
+        denied.text(3, String::from_utf8_lossy(instead.body()).as_bytes());
     })
 }
 
-fn option(name: &HeaderName, value: &HeaderValue, action: AppendAction) -> HeaderOption {
-    HeaderOption {
-        header: Some(HeaderEntry {
-            key: name.as_str().to_owned(),
-            value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            raw_value: Bytes::new(),
-        }),
-        append_action: action.into(),
-    }
+/// A `CheckResponse` with this status, and the response of this tag.
+fn answer(code: u16, tag: u8, response: impl FnOnce(&mut MessageWriter)) -> Response<Bytes> {
+    let mut message = MessageWriter::with_capacity(USUAL_LENGTH);
+    message.message(1, |status| status.number(1, code));
+    message.message(tag, response);
+    grpc::reply(&message.into_bytes())
+}
+
+/// A `HeaderValueOption`, without its deprecated `append`.
+fn header(
+    message: &mut MessageWriter,
+    tag: u8,
+    (name, value): (&HeaderName, &HeaderValue),
+    action: AppendAction,
+) {
+    message.message(tag, |option| {
+        option.message(1, |header| {
+            header.text(1, name.as_str().as_bytes());
+            header.text(2, String::from_utf8_lossy(value.as_bytes()).as_bytes());
+        });
+        option.number(3, action as u16);
+    });
 }
 
 /// The cookies that are not the gateway's, in one line; `None`: there are none. Envoy takes text alone: a cookie that is none
@@ -145,16 +180,48 @@ fn kept_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
-    use prost::Message as _;
+    use prost::Message;
 
     use super::*;
 
-    fn written(response: Response<Bytes>) -> CheckResponse {
-        let body = response.into_body();
-        CheckResponse::decode(grpc::message(&body).unwrap()).unwrap()
+    #[derive(Clone, PartialEq, Message)]
+    struct Answer {
+        #[prost(message, optional, tag = "1")]
+        status: Option<Code>,
+        #[prost(message, optional, tag = "2")]
+        denied: Option<Denied>,
     }
 
-    /// Envoy takes what overwrites in order: a second line that overwrote would be the only one.
+    #[derive(Clone, PartialEq, Message)]
+    struct Code {
+        #[prost(int32, tag = "1")]
+        code: i32,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Denied {
+        #[prost(message, optional, tag = "1")]
+        status: Option<Code>,
+        #[prost(message, repeated, tag = "2")]
+        headers: Vec<Added>,
+        #[prost(string, tag = "3")]
+        body: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Added {
+        #[prost(message, optional, tag = "1")]
+        header: Option<Entry>,
+        #[prost(int32, tag = "3")]
+        action: i32,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    struct Entry {
+        #[prost(string, tag = "2")]
+        value: String,
+    }
+
     #[test]
     fn a_denial_has_a_status_and_every_line_of_a_field() {
         for (status, code) in [(401, 16), (303, 16), (403, 7), (400, 7), (429, 7), (500, 7)] {
@@ -171,22 +238,16 @@ mod tests {
                     .headers_mut()
                     .append(name, HeaderValue::from_static(value));
             }
-            let answer = written(deny(&instead));
+            let message = grpc::message(deny(&instead).body()).unwrap();
+            let answer = Answer::decode(message).unwrap();
             assert_eq!(answer.status.unwrap().code, code, "{status}");
-            let Some(HttpResponse::Denied(denied)) = answer.http_response else {
-                panic!("it allows")
-            };
+            let denied = answer.denied.expect("it is denied");
             assert_eq!(denied.status.unwrap().code, i32::from(status));
             assert_eq!(denied.body, "why\u{fffd}");
             let lines: Vec<_> = denied
                 .headers
                 .iter()
-                .map(|option| {
-                    (
-                        &*option.header.as_ref().unwrap().value,
-                        option.append_action,
-                    )
-                })
+                .map(|added| (&*added.header.as_ref().unwrap().value, added.action))
                 .collect();
             let expected = [
                 ("Basic realm=\"x\"", 2),

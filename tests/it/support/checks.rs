@@ -17,6 +17,7 @@ pub const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// `HeaderAppendAction`.
 pub const APPEND: i32 = 0;
+pub const ADD_IF_ABSENT: i32 = 1;
 pub const OVERWRITE: i32 = 2;
 
 /// A request that Envoy asks about.

@@ -61,16 +61,23 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A field of any name and value shorter than 127 bytes, as a literal that no table keeps.
+/// A field as a literal that no table keeps.
 pub fn field(name: &str, value: &str) -> Vec<u8> {
-    let length = |text: &str| u8::try_from(text.len()).unwrap();
-    [
-        &[0, length(name)],
-        name.as_bytes(),
-        &[length(value)],
-        value.as_bytes(),
-    ]
-    .concat()
+    [vec![0], string(name), string(value)].concat()
+}
+
+/// A string of HPACK, its length in seven bits or more (RFC 7541, section 5.1).
+fn string(text: &str) -> Vec<u8> {
+    let mut bytes = vec![u8::try_from(text.len().min(127)).unwrap()];
+    if let Some(mut rest) = text.len().checked_sub(127) {
+        while rest >= 128 {
+            bytes.push(u8::try_from(rest % 128 + 128).unwrap());
+            rest /= 128;
+        }
+        bytes.push(u8::try_from(rest).unwrap());
+    }
+    bytes.extend(text.as_bytes());
+    bytes
 }
 
 /// A field whose value may be longer (RFC 7541, section 5.1).

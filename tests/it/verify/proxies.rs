@@ -422,6 +422,10 @@ impl Conversation<'_> {
         for fields in [
             self.gateway.bearer("carl"),
             format!("X-Api-Key: {}\r\n", key()),
+            format!(
+                "Sec-WebSocket-Protocol: bearer, {}\r\n",
+                self.gateway.token("carl")
+            ),
             format!("Cookie: {session}\r\nOrigin: http://app.test\r\n"),
         ] {
             let (status, mut client) = open(&fields);
