@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use zeroize::Zeroizing;
 
 use super::body_format::BodyFormat;
+use super::client_grant::{ClientRequest, is_scope};
 use super::login_api::LoginApi;
 use super::multipart::{self, Boundary, FormPart};
 use super::rejection::FormRejection;
@@ -22,6 +23,20 @@ pub(super) struct LoginRequest {
 pub(super) enum GrantRequest {
     Password(LoginRequest),
     Refresh(Zeroizing<String>),
+    Client(ClientRequest),
+}
+
+/// The credentials of a client in a body.
+#[derive(Default)]
+pub(super) struct ClientFields {
+    pub(super) id: Option<Zeroizing<String>>,
+    pub(super) secret: Option<Zeroizing<String>>,
+}
+
+/// A token that somebody asks about, or ends.
+pub(super) struct TokenQuery {
+    pub(super) token: Zeroizing<String>,
+    pub(super) client: ClientFields,
 }
 
 /// The fields of a browser's form, valid or not.
@@ -50,6 +65,7 @@ struct Fields {
     client_id: Option<Field>,
     client_secret: Option<Field>,
     refresh_token: Option<Field>,
+    token: Option<Field>,
 }
 
 /// Reads a login or a refresh from a whole body.
@@ -74,7 +90,7 @@ pub(super) fn parse_password(
 ) -> Result<LoginRequest, FormRejection> {
     match parse(LoginApi::Login, format, body)? {
         GrantRequest::Password(request) => Ok(request),
-        GrantRequest::Refresh(_) => Err(FormRejection::GrantType),
+        GrantRequest::Refresh(_) | GrantRequest::Client(_) => Err(FormRejection::GrantType),
     }
 }
 
@@ -87,6 +103,21 @@ pub(super) fn parse_logout(
     body: &[u8],
 ) -> Result<Option<Zeroizing<String>>, FormRejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
+}
+
+/// Reads which token somebody asks about (RFC 7662, section 2.1), or ends (RFC 7009, section 2.1), from a whole body. A hint
+/// of its type is not needed.
+///
+/// # Errors
+/// The first field that is wrong.
+pub(super) fn parse_token_query(
+    format: &BodyFormat,
+    body: &[u8],
+) -> Result<TokenQuery, FormRejection> {
+    let mut fields = Fields::read(format, body)?;
+    let token = text("token", fields.token.take())?.ok_or(FormRejection::Missing("token"))?;
+    let client = fields.take_client()?;
+    Ok(TokenQuery { token, client })
 }
 
 /// The fields of a form that its answer needs even where it is refused. Of several values the first counts.
@@ -171,6 +202,7 @@ impl Fields {
             "client_id" => ("client_id", &mut self.client_id),
             "client_secret" => ("client_secret", &mut self.client_secret),
             "refresh_token" => ("refresh_token", &mut self.refresh_token),
+            "token" => ("token", &mut self.token),
             _ => return Ok(()),
         };
         match slot.replace(value) {
@@ -187,11 +219,30 @@ impl Fields {
             }
             (Some("refresh_token"), LoginApi::Token | LoginApi::Refresh)
             | (None, LoginApi::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
-            (None, LoginApi::Token) => Err(FormRejection::Missing("grant_type")),
-            (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh) => {
+            (Some("client_credentials"), LoginApi::Token) => {
+                self.into_client().map(GrantRequest::Client)
+            }
+            (None, LoginApi::Token | LoginApi::Query) => Err(FormRejection::Missing("grant_type")),
+            (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh | LoginApi::Query) => {
                 Err(FormRejection::GrantType)
             }
         }
+    }
+
+    fn take_client(&mut self) -> Result<ClientFields, FormRejection> {
+        Ok(ClientFields {
+            id: text("client_id", self.client_id.take())?,
+            secret: text("client_secret", self.client_secret.take())?,
+        })
+    }
+
+    fn into_client(mut self) -> Result<ClientRequest, FormRejection> {
+        let client = self.take_client()?;
+        let scope = text("scope", self.scope)?;
+        if scope.as_ref().is_some_and(|scope| !is_scope(scope)) {
+            return Err(FormRejection::Scope);
+        }
+        Ok(ClientRequest { client, scope })
     }
 
     fn into_refresh(self) -> Result<Zeroizing<String>, FormRejection> {
