@@ -4,23 +4,16 @@
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::client::{ClientReading, ShownClient};
 use super::denial::LoginDenial;
-use super::fields::ClientFields;
+use super::fields::ClientRequest;
 use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
 use crate::token::{Holder, IssuedToken, KeyGrant};
 use crate::users::{ApiKey, User};
 use crate::{ambient, wire};
-
-/// What the body of such a request says.
-pub(super) struct ClientRequest {
-    pub(super) client: ClientFields,
-    pub(super) scope: Option<Zeroizing<String>>,
-}
 
 /// RFC 6749, section 5.1. There is no refresh token (section 4.4.3): the program has its key.
 #[derive(Serialize)]
@@ -101,35 +94,4 @@ fn response(issued: &IssuedToken, scope: Option<&str>) -> Response<Bytes> {
         scope,
     };
     wire::json(StatusCode::OK, &body)
-}
-
-/// Whether this is a list of scopes (RFC 6749, section 3.3).
-pub(super) fn is_scope(text: &str) -> bool {
-    let is_token = |token: &str| {
-        let mut bytes = token.bytes();
-        !token.is_empty() && bytes.all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
-    };
-    text.split(' ').all(is_token)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_scope;
-
-    #[test]
-    fn scopes_are_visible_words_with_single_blanks() {
-        for (scope, expected) in [
-            ("a", true),
-            ("read:all https://example.com/x.y", true),
-            ("", false),
-            (" a", false),
-            ("a  b", false),
-            ("a\"b", false),
-            ("a\\b", false),
-            ("é", false),
-            ("a\tb", false),
-        ] {
-            assert_eq!(is_scope(scope), expected, "{scope:?}");
-        }
-    }
 }

@@ -6,7 +6,6 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use zeroize::Zeroizing;
 
 use super::body_format::BodyFormat;
-use super::client_grant::{ClientRequest, is_scope};
 use super::login_api::LoginApi;
 use super::multipart::{self, Boundary, FormPart};
 use super::rejection::FormRejection;
@@ -31,6 +30,12 @@ pub(super) enum GrantRequest {
 pub(super) struct ClientFields {
     pub(super) id: Option<Zeroizing<String>>,
     pub(super) secret: Option<Zeroizing<String>>,
+}
+
+/// What a request for a token of an API key says.
+pub(super) struct ClientRequest {
+    pub(super) client: ClientFields,
+    pub(super) scope: Option<Zeroizing<String>>,
 }
 
 /// A token that somebody asks about, or ends.
@@ -352,5 +357,36 @@ impl<'de> Visitor<'de> for FieldVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Field::Other)
+    }
+}
+
+/// Whether this is a list of scopes (RFC 6749, section 3.3).
+fn is_scope(text: &str) -> bool {
+    let is_token = |token: &str| {
+        let mut bytes = token.bytes();
+        !token.is_empty() && bytes.all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+    };
+    text.split(' ').all(is_token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_scope;
+
+    #[test]
+    fn scopes_are_visible_words_with_single_blanks() {
+        for (scope, expected) in [
+            ("a", true),
+            ("read:all https://example.com/x.y", true),
+            ("", false),
+            (" a", false),
+            ("a  b", false),
+            ("a\"b", false),
+            ("a\\b", false),
+            ("é", false),
+            ("a\tb", false),
+        ] {
+            assert_eq!(is_scope(scope), expected, "{scope:?}");
+        }
     }
 }
