@@ -29,6 +29,7 @@ mod section;
 mod server_tls;
 mod settings;
 mod shown;
+mod slip;
 mod span;
 mod syntax;
 mod user_list;

@@ -433,6 +433,9 @@ fn type_help(entry: &Entry, expected: &str) -> Option<String> {
         ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
             Some("put it in quotes if it is meant as a string".to_owned())
         }
+        ("a list", Scalar::Text) if text.starts_with('-') => {
+            Some("write a blank behind each `-`".to_owned())
+        }
         ("a list", Scalar::Text) if names_old_keys(&entry.key) => Some(format!(
             "write `{}: [ {{ algorithm: HS256, secret: ${{VARIABLE}} }} ]`",
             shown(&entry.key)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::blocks::{self, Block};
 use super::code::Code;
-use super::finding::{Finding, any_of, did_you_mean};
+use super::finding::{Finding, any_of, did_you_mean, nearest};
 use super::reader::Reader;
 use super::secrecy::shown_unknown_key;
 use super::span::{File, Span};
@@ -126,9 +126,26 @@ impl Section {
         if entry.is_none() {
             let finding =
                 Finding::error(Code::MissingKey, self.span, format!("`{key}` is missing"));
-            reader.report(finding.help(format!("write `{key}: {example}`")));
+            // what was meant is another message's, and no value is made up for it
+            let help = match self.slip_of(key) {
+                Some(slip) => format!(
+                    "`{}` may be meant as `{key}`",
+                    shown_unknown_key(slip, self.block)
+                ),
+                None => format!("write `{key}: {example}`"),
+            };
+            reader.report(finding.help(help));
         }
         entry
+    }
+
+    /// What is given and may be meant as this key.
+    fn slip_of(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| {
+            let written = glued_key(&entry.key).unwrap_or(&entry.key);
+            !self.block.has(written) && nearest(written, self.block.names()) == Some(key)
+                || glued_key(&entry.key) == Some(key)
+        })
     }
 
     /// Where the value of a key stands that has not been taken.
@@ -187,13 +204,21 @@ impl Section {
         let names = self.block.names();
         let known: Vec<_> = names.filter(|key| self.withheld != Some(*key)).collect();
         for entry in &self.entries {
-            let help = did_you_mean(&entry.key, known.iter().copied())
+            let glued = glued_key(&entry.key).filter(|key| known.contains(key));
+            let help = glued
+                .map(|key| format!("write a blank behind the colon: `{key}: …`"))
+                .or_else(|| did_you_mean(&entry.key, known.iter().copied()))
                 .or_else(|| elsewhere(entry, self.block, &known))
                 .unwrap_or_else(|| known_here(&known));
             let message = format!("unknown key `{}`", shown_unknown_key(entry, self.block));
             reader.report(Finding::error(Code::UnknownKey, entry.key_span, message).help(help));
         }
     }
+}
+
+/// The key of `key:value`, which YAML takes for one word.
+fn glued_key(word: &str) -> Option<&str> {
+    word.split_once(':').map(|(key, _)| key)
 }
 
 /// Where a key belongs that another block has; more places than a few are no help. In a block that neither holds the present

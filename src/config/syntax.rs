@@ -5,38 +5,32 @@ use saphyr_parser::ScanError;
 use super::code::Code;
 use super::finding::Finding;
 use super::shown::{may_be_secret, shown};
+use super::slip::{Slip, slip};
 use super::span::{File, Span, narrow};
 
-/// What the scanner stops at, and what to write instead.
+/// What the scanner stops at, and what to write instead. Where a slip is certain, it is named at its own place: the scanner
+/// stops where it makes no sense of what follows.
 pub(super) fn syntax_error(text: &str, file: File, error: &ScanError) -> Finding {
-    let span = Span::at(
-        file,
-        narrow(error.marker().line()),
-        narrow(error.marker().col() + 1),
-    );
+    let (line, column) = (error.marker().line(), error.marker().col() + 1);
     let info = error.info();
+    let braces = braces_help(text, file, error);
+    let slip = match braces {
+        Some(_) => None,
+        None => slip(text, line, column, info),
+    };
+    if let Some(Slip { place, what, help }) = slip {
+        let span = Span::at(file, narrow(place.0), narrow(place.1));
+        return Finding::error(Code::YamlSyntax, span, format!("this is not YAML: {what}"))
+            .help(help);
+    }
     // The wording of the scanner is kept: it is what other YAML tools say and what can be looked up.
-    let help = syntax_help(text, file, error);
+    let help = braces.unwrap_or_else(|| syntax_help(info).to_owned());
+    let span = Span::at(file, narrow(line), narrow(column));
     Finding::error(Code::YamlSyntax, span, format!("this is not YAML: {info}")).help(help)
 }
 
-fn syntax_help(text: &str, file: File, error: &ScanError) -> String {
-    let (info, at) = (error.info(), error.marker().line().saturating_sub(1));
-    let line = text.lines().nth(at).unwrap_or_default();
-    // the scanner stops behind what it does not understand, often in the next line
-    let before = text.lines().nth(at.saturating_sub(1)).unwrap_or_default();
-    let in_flow = info.contains("flow") || info.contains("',' or");
-    let braces = [line, before].into_iter().find_map(with_braces);
-    let help = if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
-        "quote a value that holds `${…}` inside `{ }` or `[ ]`"
-    } else if let Some(path) = braces.filter(|_| in_flow || info.contains("expected")) {
-        return match path.filter(|_| file != File::Users) {
-            Some(path) => format!("quote a value that holds braces: `\"{}\"`", shown(path)),
-            None => "quote a value that holds `{` or `}`".to_owned(),
-        };
-    } else if info.contains("tab") {
-        "indent with spaces"
-    } else if info.contains("mapping values") {
+fn syntax_help(info: &str) -> &'static str {
+    if info.contains("mapping values") {
         "quote a value that holds `: `, and check the indentation of this line and the one above"
     } else if info.contains("unexpected character") || info.contains("unknown escape") {
         "quote the value, in single quotes where it holds a backslash"
@@ -44,8 +38,25 @@ fn syntax_help(text: &str, file: File, error: &ScanError) -> String {
         "write the value out, or quote it if it starts with `*` or `&`"
     } else {
         "check the indentation, and whether a bracket or quote is left open above"
-    };
-    help.to_owned()
+    }
+}
+
+/// What is said of values with braces, in the line where the scanner stops or in the one before.
+fn braces_help(text: &str, file: File, error: &ScanError) -> Option<String> {
+    let (info, at) = (error.info(), error.marker().line().saturating_sub(1));
+    let line = text.lines().nth(at).unwrap_or_default();
+    // the scanner stops behind what it does not understand, often in the next line
+    let before = text.lines().nth(at.saturating_sub(1)).unwrap_or_default();
+    let in_flow = info.contains("flow") || info.contains("',' or");
+    if line.contains("${") && line.contains(['{', '[']) && info.contains("flow") {
+        return Some("quote a value that holds `${…}` inside `{ }` or `[ ]`".to_owned());
+    }
+    let braces = [line, before].into_iter().find_map(with_braces);
+    let path = braces.filter(|_| in_flow || info.contains("expected"))?;
+    Some(match path.filter(|_| file != File::Users) {
+        Some(path) => format!("quote a value that holds braces: `\"{}\"`", shown(path)),
+        None => "quote a value that holds `{` or `}`".to_owned(),
+    })
 }
 
 /// Whether a line holds a value without quotes that has a parameter in it, such as `/users/{id}/**`; and this value, where

@@ -16,6 +16,7 @@ use super::release_memory::MemoryReleaser;
 use super::stream::Stream;
 use super::terms::Terms;
 use super::tls::ListenerTls;
+use super::turned_away::TurnedAway;
 use crate::ambient::Ticker;
 use crate::gateway::{Snapshot, TrustGeneration, Worker};
 
@@ -46,7 +47,7 @@ pub(super) struct Context {
     tls: Option<Arc<ListenerTls>>,
     /// Those of the connection that was accepted last.
     terms: RefCell<Option<Rc<Terms>>>,
-    lingering: Cell<usize>,
+    pub(super) turned_away: TurnedAway,
     all_open: OpenConnections,
     pub(super) room: Arc<Room>,
     open: Cell<usize>,
@@ -55,12 +56,6 @@ pub(super) struct Context {
     trust: Cell<TrustGeneration>,
     closed: Notify,
 }
-
-/// Connections over the limit that wait for their client to read why they are closed.
-const MOST_LINGERING: usize = 64;
-
-/// A slot for a connection over the limit that lingers; dropping it frees the slot.
-pub(super) struct LingeringClose(Rc<Context>);
 
 /// One open connection; dropping it counts it out.
 pub(super) struct OpenConnection(Rc<Context>);
@@ -81,7 +76,7 @@ impl Context {
             memory_releaser: MemoryReleaser::default(),
             tls,
             terms: RefCell::default(),
-            lingering: Cell::new(0),
+            turned_away: TurnedAway::default(),
             all_open,
             room,
             open: Cell::new(0),
@@ -111,14 +106,6 @@ impl Context {
                 Rc::clone(terms.insert(Rc::new(new)))
             }
         }
-    }
-
-    /// Reserves one of the slots for connections that linger to read why they are closed; `None` where all are taken.
-    pub(super) fn lingering_close(self: &Rc<Self>) -> Option<LingeringClose> {
-        (self.lingering.get() < MOST_LINGERING).then(|| {
-            self.lingering.set(self.lingering.get() + 1);
-            LingeringClose(Rc::clone(self))
-        })
     }
 
     /// Counts a connection in; `None` where the process has as many as it may have.
@@ -177,12 +164,6 @@ impl Context {
         while self.open.get() > 0 {
             self.closed.notified().await;
         }
-    }
-}
-
-impl Drop for LingeringClose {
-    fn drop(&mut self) {
-        self.0.lingering.set(self.0.lingering.get() - 1);
     }
 }
 

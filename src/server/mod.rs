@@ -34,6 +34,7 @@ mod team;
 mod terms;
 mod timed_body;
 mod tls;
+mod turned_away;
 mod watchdog;
 mod worker;
 

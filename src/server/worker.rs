@@ -93,7 +93,7 @@ async fn accept_all(
 async fn accept(listener: Accepting, owner: Owner, context: Rc<Context>, stop: CancellationToken) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
-            Ok(accepted) => open(accepted, &context),
+            Ok(accepted) => open(accepted, &context).await,
             Err(error) => recover(&error, &context).await,
         }
     }
@@ -108,7 +108,7 @@ async fn accept(listener: Accepting, owner: Owner, context: Rc<Context>, stop: C
 async fn accept_rest(listener: &Accepting, context: &Rc<Context>) {
     while let Ok(accepted) = timeout(Duration::ZERO, listener.accept()).await {
         match accepted {
-            Ok(accepted) => open(accepted, context),
+            Ok(accepted) => open(accepted, context).await,
             Err(error) if is_passing(&error) => {}
             // without file descriptors the same error comes for ever
             Err(_) => break,
@@ -116,11 +116,11 @@ async fn accept_rest(listener: &Accepting, context: &Rc<Context>) {
     }
 }
 
-fn open(accepted: Accepted, context: &Rc<Context>) {
+async fn open(accepted: Accepted, context: &Rc<Context>) {
     let configured = context.gateway.snapshot().server().limits.connections;
     let limit = context.room.capacity.connections(configured);
     let Some(connection) = context.open(limit) else {
-        return turn_away(accepted, context);
+        return turn_away(accepted, context).await;
     };
     let held = context.gateway.shard().client_connections().hold();
     let context = Rc::clone(context);
@@ -130,9 +130,8 @@ fn open(accepted: Accepted, context: &Rc<Context>) {
     });
 }
 
-/// Refuses a connection over the limit. It is told why, unless there are too many of them, or TLS would have to be
-/// spoken first.
-fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
+/// Refuses a connection over the limit. It is told why, unless TLS would have to be spoken first.
+async fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
     context
         .gateway
         .shard()
@@ -145,14 +144,10 @@ fn turn_away(Accepted { stream, address }: Accepted, context: &Rc<Context>) {
         tracing::warn!(event = "connection_rejected", reason, %client_ip, suppressed,
             "as many connections are open as may be: more get 503");
     }
-    if context.tls_of(&stream).is_none()
-        && let Some(place) = context.lingering_close()
-    {
+    if context.tls_of(&stream).is_none() {
         let ticker = context.ticker.clone();
-        spawn_local(async move {
-            linger_after(stream, FULL, &ticker).await;
-            drop(place);
-        });
+        let lingering = async move { linger_after(stream, FULL, &ticker).await };
+        context.turned_away.add(lingering).await;
     }
 }
 

@@ -71,6 +71,14 @@ impl ForwardError {
         }
     }
 
+    /// A body that breaks before its first piece.
+    pub(super) fn of_body(fault: AnswerFault) -> Self {
+        match fault {
+            AnswerFault::Broken(error) => Self::Protocol(error.to_string()),
+            AnswerFault::TimedOut => Self::ResponseTimeout,
+        }
+    }
+
     /// The same failure to connect, for another request that waited for the same connection.
     pub(super) fn echo(&self) -> Self {
         match self {

@@ -1,5 +1,6 @@
 //! The body of a response.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -9,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::body::{BodyExchange, with_trailers};
-use super::error::AnswerFault;
+use super::error::{AnswerFault, ForwardError};
 use super::lease::ConnectionLease;
 use crate::wire::trailer_is_harmless;
 
@@ -17,6 +18,8 @@ use crate::wire::trailer_is_harmless;
 /// closes the connection or, of HTTP/2, resets the stream.
 pub struct ResponseBody {
     incoming: Incoming,
+    /// What [`ResponseBody::begin`] has read.
+    first: Option<Box<Frame<Bytes>>>,
     lease: Option<ConnectionLease>,
     /// The request's body, which may still be on its way.
     request: Option<Rc<BodyExchange>>,
@@ -32,6 +35,7 @@ impl ResponseBody {
     ) -> Self {
         let mut body = Self {
             incoming,
+            first: None,
             lease: Some(lease),
             request: request.filter(|request| request.is_unfinished()),
             waiting: false,
@@ -40,6 +44,19 @@ impl ResponseBody {
             body.release();
         }
         body
+    }
+
+    /// Reads the first piece ahead.
+    ///
+    /// # Errors
+    /// [`ForwardError::Protocol`] where the body breaks before it, and [`ForwardError::ResponseTimeout`].
+    pub(super) async fn begin(&mut self) -> Result<(), ForwardError> {
+        let first = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+        self.first = first
+            .transpose()
+            .map_err(ForwardError::of_body)?
+            .map(Box::new);
+        Ok(())
     }
 
     fn release(&mut self) {
@@ -92,6 +109,9 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(*first)));
+        }
         let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else {
             return self.wait(cx);
         };
@@ -104,7 +124,7 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.first.is_none() && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

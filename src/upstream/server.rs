@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::Response;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use hyper::body::Incoming;
 
@@ -87,6 +88,10 @@ impl ServerConnections {
         let request = outbound.body_exchange();
         match carrier {
             Ok((Carrier::Http1(lease), used)) => match lease.exchange(outbound, used).await? {
+                Http1Reply::Answer(response, lease) if has_two_lengths(&response) => {
+                    let carrier = Carrier::Http1(lease);
+                    Box::pin(answer_begun(response, carrier, request, load, used)).await
+                }
                 Http1Reply::Answer(response, lease) => {
                     answer(response, Carrier::Http1(lease), request, load, used)
                 }
@@ -214,6 +219,33 @@ impl ServerConnections {
         }
         Ok((stream, protocol))
     }
+}
+
+/// Whether an answer is in chunks and has a length as well: chunks count (RFC 9112, section 6.3), and the service may mean
+/// the other.
+fn has_two_lengths(response: &Response<Incoming>) -> bool {
+    let headers = response.headers();
+    headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH)
+}
+
+/// The answer once its body has begun: what is no chunk shows before the head has gone out.
+async fn answer_begun(
+    response: Response<Incoming>,
+    carrier: Carrier,
+    request: Option<Rc<BodyExchange>>,
+    load: Option<ServerLoad>,
+    used: Use,
+) -> Result<UpstreamReply, Failed> {
+    let mut reply = answer(response, carrier, request, load, used)?;
+    if let UpstreamReply::Answer(response) = &mut reply {
+        let begun = response.body_mut().begin().await;
+        begun.map_err(|error| Failed {
+            error,
+            again: Again::Never,
+            used,
+        })?;
+    }
+    Ok(reply)
 }
 
 /// The answer with its body on the leased connection; an answer with an ambiguous length is not sent again.

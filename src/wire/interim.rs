@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use http::header::SET_COOKIE;
+use http::header::{CONTENT_LENGTH, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 
 use super::field_presence::FieldPresence;
@@ -44,12 +44,14 @@ impl Interim {
     }
 
     /// Queues an interim answer of an upstream, without the fields that are about the upstream's own connection, and
-    /// without cookies: those of the final answer are looked through.
+    /// without cookies: those of the final answer are looked through. A length has no place in it either (RFC 9110, section
+    /// 8.6): a client could take what follows for a body.
     pub fn push_answer(&self, status: StatusCode, headers: &HeaderMap) {
         let mut headers = headers.clone();
         let present = FieldPresence::of(&headers);
         remove_hop_by_hop(&mut headers, present);
         headers.remove(SET_COOKIE);
+        headers.remove(CONTENT_LENGTH);
         let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
         for (name, value) in &headers {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
@@ -92,6 +94,25 @@ impl Interim {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interim_answer_has_no_length_and_no_cookie() {
+        let fields = [
+            ("content-length", "5"),
+            ("content-length", "5"),
+            ("transfer-encoding", "chunked"),
+            ("connection", "close"),
+            ("set-cookie", "a=b"),
+            ("link", "</a.css>; rel=preload"),
+        ];
+        let headers = fields.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let interim = Interim::default();
+        interim.push_answer(StatusCode::EARLY_HINTS, &HeaderMap::from_iter(headers));
+        assert_eq!(
+            String::from_utf8(interim.take()).unwrap(),
+            "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"
+        );
+    }
 
     #[test]
     fn heads_wait_in_order_and_not_without_bound() {

@@ -1,5 +1,7 @@
-//! A primary, its replica and three sentinels: whatever becomes of the primary, sessions go on, and none is taken for a
-//! stolen one.
+//! A primary and its replica, followed by three sentinels or in a cluster: whatever becomes of the primary, sessions go on,
+//! and none is taken for a stolen one.
+
+mod cluster;
 
 use std::fs;
 use std::io::copy;
@@ -9,8 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Gateway, Redis, Tokens, Upstream, gateway, log_out, on_a_port, refresh, refresh_at, tokens,
-    until,
+    Redis, Tokens, Upstream, gateway, log_out, on_a_port, refresh, refresh_at, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -135,11 +136,6 @@ impl Sentinels {
         })
     }
 
-    fn replica(&self, upstream: &Upstream) -> Gateway {
-        let builder = gateway(SERVICES).upstream(upstream.address);
-        builder.more(&format!("state: {}", self.url)).start()
-    }
-
     /// Whether the replica has taken over, and every sentinel says so.
     fn are_over(&self) -> bool {
         let port = self.replica.command("CONFIG GET port");
@@ -181,13 +177,39 @@ fn keep_refreshing(
     }
 }
 
-/// What is done to the primary while 200 sessions are refreshed at two gateways.
-fn a_failover(happens: impl FnOnce(&mut Sentinels), after: impl FnOnce(&mut Sentinels)) {
-    let Some(mut redis) = Sentinels::start() else {
+/// Several servers of Redis that are one store.
+trait Nodes: Sized {
+    /// `None` where the test is skipped.
+    fn start() -> Option<Self>;
+
+    /// As `state`.
+    fn url(&self) -> &str;
+}
+
+impl Nodes for Sentinels {
+    fn start() -> Option<Self> {
+        Self::start()
+    }
+
+    fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// What is done to the primary while 200 sessions are refreshed at two gateways, until it is over.
+fn a_failover<N: Nodes>(
+    happens: impl FnOnce(&mut N),
+    is_over: impl Fn(&N) -> bool,
+    after: impl FnOnce(&mut N),
+) {
+    let Some(mut redis) = N::start() else {
         return;
     };
     let upstream = Upstream::saying("hi");
-    let gateways = [redis.replica(&upstream), redis.replica(&upstream)];
+    let gateways = [(); 2].map(|()| {
+        let builder = gateway(SERVICES).upstream(upstream.address);
+        builder.more(&format!("state: {}", redis.url())).start()
+    });
     let addresses: Vec<SocketAddr> = gateways.iter().map(|gateway| gateway.address).collect();
     let mut sessions: Vec<Tokens> = (0..SESSIONS)
         .map(|number| tokens(&gateways[number % 2], "rita"))
@@ -218,7 +240,7 @@ fn a_failover(happens: impl FnOnce(&mut Sentinels), after: impl FnOnce(&mut Sent
         // one that logs out just then stays out
         let left = log_out(&gateways[0], &ended).status;
         let began = Instant::now();
-        while !redis.are_over() {
+        while !is_over(&redis) {
             assert!(began.elapsed() < PATIENCE && !over.load(Ordering::Relaxed));
             std::thread::park_timeout(Duration::from_millis(20));
         }
@@ -260,10 +282,11 @@ impl Drop for Stop<'_> {
 #[test]
 fn a_planned_failover_ends_no_session() {
     a_failover(
-        |redis| {
+        |redis: &mut Sentinels| {
             let answer = redis.sentinels[1].command("SENTINEL FAILOVER main");
             assert_eq!(answer, "+OK\r\n");
         },
+        Sentinels::are_over,
         |_| {},
     );
 }
@@ -272,6 +295,7 @@ fn a_planned_failover_ends_no_session() {
 fn a_primary_that_is_killed_ends_no_session() {
     a_failover(
         |redis| redis.primary.kill(),
+        Sentinels::are_over,
         |redis| redis.primary.restart(),
     );
 }
@@ -280,6 +304,7 @@ fn a_primary_that_is_killed_ends_no_session() {
 fn a_primary_that_freezes_ends_no_session() {
     a_failover(
         |redis| redis.primary.signal("STOP"),
+        Sentinels::are_over,
         |redis| redis.primary.signal("CONT"),
     );
 }
@@ -287,67 +312,5 @@ fn a_primary_that_freezes_ends_no_session() {
 /// The gateway still reaches the former primary, which takes writes that nobody will see.
 #[test]
 fn a_primary_that_is_cut_off_ends_no_session() {
-    a_failover(|redis| redis.relay.cut(), |_| {});
-}
-
-/// Two nodes of a cluster change places, planned and by the death of one, while sessions are refreshed.
-#[test]
-fn a_cluster_whose_primary_moves_ends_no_session() {
-    let start = || {
-        let arguments = |port: &str| {
-            let quick = "--appendfsync no --repl-diskless-sync-delay 0";
-            let text =
-                format!("--port {port} --cluster-enabled yes --cluster-node-timeout 1000 {quick}");
-            text.split(' ').map(str::to_owned).collect()
-        };
-        on_a_port(arguments)
-    };
-    let (Some((first, port)), Some((second, other))) = (start(), start()) else {
-        return;
-    };
-    first.command("CLUSTER ADDSLOTSRANGE 0 16383");
-    second.command(&format!("CLUSTER MEET 127.0.0.1 {port}"));
-    let id = first.command("CLUSTER MYID");
-    let id = id.split("\r\n").nth(1).unwrap();
-    until("the second to follow the first", || {
-        second.command(&format!("CLUSTER REPLICATE {id}")) == "+OK\r\n"
-    });
-    let replicates = |from: &Redis| from.command("ROLE").contains("connected");
-    until("a copy", || {
-        replicates(&second) && first.command("CLUSTER INFO").contains("cluster_state:ok")
-    });
-    let upstream = Upstream::saying("hi");
-    let url = format!("redis-cluster://127.0.0.1:{port},127.0.0.1:{other}");
-    let builder = gateway(SERVICES).upstream(upstream.address);
-    let gateway = builder.more(&format!("state: {url}")).start();
-    let mut sessions: Vec<Tokens> = (0..20).map(|_| tokens(&gateway, "rita")).collect();
-    let spent = sessions[0].clone();
-    let mut refresh_all = || {
-        for session in &mut sessions {
-            until("the store to be there", || {
-                let answer = refresh(&gateway, &session.refresh);
-                assert!([200, 503].contains(&answer.status), "{answer:?}");
-                let refreshed = answer.status == 200;
-                if refreshed {
-                    *session = Tokens::of(&answer);
-                }
-                refreshed
-            });
-        }
-    };
-    refresh_all();
-    assert_eq!(second.command("CLUSTER FAILOVER"), "+OK\r\n");
-    until("the second to be the primary", || {
-        refresh_all();
-        second.command("ROLE").contains("master")
-    });
-    refresh_all();
-    until("the first to follow", || replicates(&first));
-    assert_eq!(first.command("CLUSTER FAILOVER"), "+OK\r\n");
-    refresh_all();
-    let ended = tokens(&gateway, "carl");
-    until("a logout", || log_out(&gateway, &ended).status == 204);
-    assert!(!gateway.printed().contains("refresh_token_reused"));
-    assert_eq!(refresh(&gateway, &spent.refresh).status, 401);
-    assert_eq!(refresh(&gateway, &sessions[0].refresh).status, 401);
+    a_failover(|redis| redis.relay.cut(), Sentinels::are_over, |_| {});
 }

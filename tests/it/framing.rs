@@ -293,6 +293,15 @@ fn an_answer_without_one_length_is_not_passed_on() {
                 "/coding" => {
                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
                 }
+                "/no-chunks" => {
+                    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nhello"
+                }
+                "/both" => {
+                    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+                }
+                "/both-empty" => {
+                    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                }
                 "/fold" => "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\nhi",
                 "/nonsense" => "SSH-2.0-OpenSSH_9.2\r\n\r\n",
                 "/switch" => {
@@ -304,10 +313,15 @@ fn an_answer_without_one_length_is_not_passed_on() {
         }
     });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
+    for (path, body) in [("/both", "hi"), ("/both-empty", "")] {
+        let answer = gateway.get(path, "");
+        assert_eq!((answer.status, answer.body.as_str()), (200, body), "{path}");
+    }
     for path in [
         "/two-lengths",
         "/no-number",
         "/coding",
+        "/no-chunks",
         "/nonsense",
         "/switch",
     ] {

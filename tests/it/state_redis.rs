@@ -510,6 +510,7 @@ fn a_probe_asks_the_store() {
             !answers,
             "{said}"
         );
+        assert_eq!(said.contains("--> gateway.yaml:1:1"), !answers, "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
     assert!(!folder.path().join("state.redb").exists());

@@ -44,7 +44,8 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
     let servers = loaded.config.services.iter().flat_map(servers);
     let issuers = loaded.config.auth.issuers.iter().filter_map(published);
     let state = Some(&loaded.config.state).filter(|state| **state != StateSettings::Memory);
-    let state = state.cloned().map(Target::State);
+    let stated = loaded.config.state_origin.as_ref().map(place);
+    let state = state.cloned().map(|state| Target::State(state, stated));
     let directory = loaded.config.auth.ldap.iter().cloned();
     let directory = directory.map(|ldap| Target::Directory(Box::new(ldap)));
     let targets = servers.chain(issuers).chain(providers(&loaded.config.auth));
@@ -60,7 +61,7 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
             Target::Server { .. } => &mut probe.servers,
             Target::Issuer { .. } => &mut probe.issuers,
             Target::Provider { .. } => &mut probe.providers,
-            Target::State(_) => &mut probe.state,
+            Target::State(..) => &mut probe.state,
             Target::Directory(_) => &mut probe.directory,
         };
         answers.asked += 1;
@@ -90,7 +91,7 @@ enum Target {
         settings: Arc<ProviderSettings>,
         place: Place,
     },
-    State(StateSettings),
+    State(StateSettings, Option<Place>),
     Directory(Box<LdapSettings>),
 }
 
@@ -161,7 +162,7 @@ impl Target {
                 algorithms,
             } => jwks::probe(name, location, algorithms, limit).await,
             Self::Provider { settings, .. } => oidc::probe(settings, limit).await,
-            Self::State(state) => session::probe(state, limit).await,
+            Self::State(state, _) => session::probe(state, limit).await,
             Self::Directory(ldap) => ldap::probe(ldap, limit).await,
         }
     }
@@ -181,9 +182,9 @@ impl Target {
                 ),
                 "start it, or correct `upstream` of the service",
             ),
-            Self::State(state) => (
+            Self::State(state, place) => (
                 Code::UnreachableState,
-                None,
+                place.clone(),
                 format!("the state store `{state}` cannot be used: {error}"),
                 "start it, or correct `state`",
             ),

@@ -95,8 +95,9 @@ fn word(entry: &Entry, reader: &mut Reader<'_>) -> Option<Requirement> {
             let help = meant
                 .map(str::to_owned)
                 .or_else(|| did_you_mean(&text, blocks::ALLOW_WORDS));
-            let help = help.unwrap_or_else(|| {
-                format!("for a role, write `allow: {{ roles: [{}] }}`", shown(&text))
+            let help = help.unwrap_or_else(|| match text.starts_with('-') {
+                true => "for a list, write a blank behind each `-`".to_owned(),
+                false => format!("for a role, write `allow: {{ roles: [{}] }}`", shown(&text)),
             });
             reader.invalid(entry, EXPECTED, help);
             None

@@ -7,6 +7,7 @@ mod api_keys;
 mod auth;
 mod cases;
 mod claim_path;
+mod clients;
 mod cors;
 mod credentials;
 mod identity;
@@ -45,7 +46,7 @@ use super::finding::Finding;
 use super::places::{Places, ProviderPlaces};
 use super::reader::Reader;
 use super::section::Section;
-use super::settings::{Auth, Config, Log, Server, Service};
+use super::settings::{Auth, Config, Log, Origin, Server, Service};
 use super::span::Span;
 use super::yaml::{Entry, Node};
 use crate::access::Router;
@@ -72,6 +73,7 @@ pub(super) struct Draft {
     tracing: Option<TraceSettings>,
     auth: Option<Auth>,
     state: StateSettings,
+    state_origin: Option<Origin>,
     services: Vec<Service>,
     router: Option<Router>,
     pub(super) places: Vec<Places>,
@@ -121,6 +123,7 @@ impl Draft {
             tracing: self.tracing,
             auth: self.auth?,
             state: self.state,
+            state_origin: self.state_origin,
             services: self.services,
             router: self.router?,
             directory,
@@ -152,7 +155,13 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let roots = upstream::SystemRoots::default();
     let tracing = tracing::tracing(top.take("tracing"), &roots, reader);
     let auth = auth::auth(top.take("auth"), span, defaults, &roots, reader);
-    let state = state::state(top.take("state"), top.take("state_file"), reader).unwrap_or_default();
+    let (inline, file) = (top.take("state"), top.take("state_file"));
+    let stated = inline
+        .as_ref()
+        .or(file.as_ref())
+        .map(|entry| entry.key_span);
+    let state_origin = stated.map(|span| reader.origin(span));
+    let state = state::state(inline, file, reader).unwrap_or_default();
     let services = top.require(
         reader,
         "services",
@@ -180,6 +189,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         tracing,
         auth: auth.auth,
         state,
+        state_origin,
         services: lowered.services,
         router: lowered.router,
         places: lowered.places,

@@ -4,7 +4,9 @@ use http::Method;
 
 use super::silence::allow_lints;
 use super::{allow, distinct, label, rate};
-use crate::access::{CaseRule, Methods, Mode, Mount, Pattern, Policy, Rule, Tie};
+use crate::access::{
+    CaseRule, Methods, Mode, Mount, PathError, PathOptions, Pattern, Policy, RequestPath, Rule, Tie,
+};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
@@ -29,6 +31,7 @@ pub(super) struct Place<'a> {
     pub(super) case: CaseRule,
     pub(super) mode: Mode,
     pub(super) auth_path: &'a str,
+    pub(super) paths: PathOptions,
 }
 
 /// The rules of one service.
@@ -143,7 +146,14 @@ fn rule(
     let span = entry.node.span;
     let mut section = Section::new(span, reader.map(entry)?, &blocks::RULE);
     let pattern = section.require(reader, "path", "/jobs/**");
-    let pattern = pattern.and_then(|entry| pattern_of(&entry, place, reader));
+    let pattern = pattern.and_then(|entry| {
+        let pattern = pattern_of(&entry, place, reader)?;
+        let refused = refused_by(&pattern, &entry, place);
+        refused
+            .into_iter()
+            .for_each(|finding| reader.report(finding.about([span, place.span])));
+        Some(pattern)
+    });
     let methods = section.take("methods").map(|entry| methods(entry, reader));
     let name = section.take("name").map(|entry| label(&entry, reader));
     let meant = allow::meant_by(section.left());
@@ -195,6 +205,32 @@ fn default_name(methods: &Methods, pattern: &Pattern) -> String {
             .join(","),
     };
     format!("{methods} {}", pattern.source())
+}
+
+/// A warning where the service refuses each request that a pattern is for.
+fn refused_by(pattern: &Pattern, entry: &Entry, place: &Place<'_>) -> Option<Finding> {
+    let mut pieces = pattern
+        .source()
+        .split('/')
+        .filter(|piece| piece.contains('%'));
+    let error =
+        pieces.find_map(|piece| RequestPath::parse(&format!("/{piece}"), place.paths).err())?;
+    let (what, key, instead) = if let PathError::EncodedReserved(byte) = error {
+        (format!("`%{byte:02X}`"), "allow_encoded_reserved", "")
+    } else if error == PathError::EncodedSlash {
+        let instead = "`/` where a segment ends, or ";
+        ("`%2F`".to_owned(), "allow_encoded_slash", instead)
+    } else {
+        return None;
+    };
+    let message = format!(
+        "`{}` never matches: the service refuses requests with {what} in the path",
+        shown(pattern.source())
+    );
+    let finding = Finding::warning(Code::UnreachableRule, entry.node.span, message);
+    Some(finding.help(format!(
+        "write {instead}`paths: {{ {key}: true }}` in the service, if its paths have that"
+    )))
 }
 
 fn pattern_of(entry: &Entry, place: &Place<'_>, reader: &mut Reader<'_>) -> Option<Pattern> {

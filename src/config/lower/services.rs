@@ -167,6 +167,7 @@ fn service(
         case,
         mode,
         auth_path: shared.auth_path,
+        paths,
     };
     let rate = rate::rate(&mut section, reader);
     let lowered = rules::rules(section.take("rules"), &place, reader);

@@ -267,8 +267,13 @@ impl Costs {
             Work::Argon2id { .. } => None,
         });
         let (span, user) = (first.0, shown(&first.1));
+        let named = |work: &Work| match work {
+            Work::Bcrypt { .. } => format!("bcrypt of {work}"),
+            Work::Argon2id { .. } => format!("argon2id with {work}"),
+        };
+        let (other, usual) = (named(other), named(usual));
         let message = format!(
-            "the hash of `{user}` is of {other}, most others are of {usual}: every refused login does the work of the costliest"
+            "the hash of `{user}` is {other}, most others are {usual}: every refused login takes as long as the costliest of them"
         );
         let help = format!(
             "give new passwords one cost: `gatelatch user set-password {user} --cost {}`",

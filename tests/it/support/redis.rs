@@ -89,8 +89,19 @@ impl Redis {
         let mut stream = UnixStream::connect(self.socket()).unwrap();
         stream.write_all(format!("{words}\r\n").as_bytes()).unwrap();
         let mut answer = [0; 4096];
-        let length = stream.read(&mut answer).unwrap();
+        // a sentinel that makes it the primary ends its connections: that is no answer
+        let length = stream.read(&mut answer).unwrap_or(0);
         String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    /// The same with an answer of any length; not of a sentinel.
+    pub fn whole(&self, words: &str) -> String {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        let commands = format!("{words}\r\nQUIT\r\n");
+        stream.write_all(commands.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// A file in its folder.
