@@ -19,7 +19,7 @@ use crate::session::RevocationView;
 use crate::token::{
     CookieSessions, ExternalToken, SessionId, TokenError, TrustedIssuers, VerifiedClaims, Verifier,
 };
-use crate::users::{Directory, KeyRefusal, User, UserRefusal};
+use crate::users::{Directory, KeyRefusal, NEVER, User, UserRefusal};
 use crate::wire::{BasicCredentials, Credential, CredentialSource, is_api_key};
 
 /// What credentials are checked with: of the snapshot, but for the last two, which are the worker's.
@@ -227,10 +227,11 @@ fn basic_holder(
         return Ok(Holder {
             identity,
             expires_at: until,
-            connection_ends_at: until,
+            // its password is checked again then
+            connection_ends_at: NEVER,
             session: None,
             renewal: None,
-            look_again: None,
+            look_again: (until != NEVER).then(|| until.saturating_sub(now)),
         });
     }
     let pair = BasicCredentials::parse(token).ok_or(CredentialError::Password)?;

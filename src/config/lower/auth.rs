@@ -19,7 +19,7 @@ use crate::config::finding::Finding;
 use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::{Auth, Token};
+use crate::config::settings::{Auth, Server, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
@@ -53,9 +53,9 @@ pub(super) struct Lowered {
 
 /// The `auth` block.
 pub(super) fn auth(
-    entry: Option<Entry>,
-    root: Span,
+    (entry, root): (Option<Entry>, Span),
     defaults: &Defaults<'_>,
+    server: &Server,
     roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Lowered {
@@ -88,7 +88,8 @@ pub(super) fn auth(
     let verify = section
         .choice("verify", blocks::VERIFY, reader)
         .unwrap_or_default();
-    let credentials = credentials(section.take("credentials"), reader).unwrap_or_default();
+    let credentials =
+        credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     section.finish(reader);
     let auth = token
