@@ -1,5 +1,6 @@
 //! One configuration as a request meets it: from host, path and method to the rule that decides.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use http::Method;
@@ -112,18 +113,18 @@ impl ConfigurationView<'_> {
     }
 
     /// The token paths, and the prefixes of all other endpoints of the gateway.
-    pub(super) fn own_paths(&self) -> impl Iterator<Item = &str> {
-        self.own
-            .token_paths
-            .iter()
-            .map(String::as_str)
-            .chain(self.own.prefixes())
+    pub(super) fn own_paths(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let token_paths = self.own.token_paths.iter().map(String::as_str);
+        let borrowed = token_paths.chain(self.own.prefixes()).map(Cow::Borrowed);
+        borrowed.chain(self.own.exact().map(Cow::Owned))
     }
 
     /// Every text that a host label or a path segment is compared with; folded.
     pub(super) fn texts(&self) -> BTreeSet<Box<str>> {
-        let own = self.own_paths().flat_map(|path| path.split('/')).map(fold);
-        let mut texts: BTreeSet<Box<str>> = own.collect();
+        let mut texts: BTreeSet<Box<str>> = BTreeSet::new();
+        for path in self.own_paths() {
+            texts.extend(path.split('/').map(fold));
+        }
         for service in &self.services {
             for host in service.hosts {
                 texts.extend(host.to_string().split('.').map(fold));

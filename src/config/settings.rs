@@ -27,7 +27,7 @@ use crate::token::{
     ClaimPath, IssuerKeys, Key, KeySet, RemoteKeys, TrustSettings, TrustedIssuer, TrustedIssuers,
     VerifierSettings, VerifyingKey,
 };
-use crate::users::Directory;
+use crate::users::{Directory, RegisteredClient};
 use crate::wire::{AcceptedCredentials, CacheMode, ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
 
@@ -193,6 +193,10 @@ pub struct Auth {
     /// Which pages of other origins may call the gateway's own endpoints, on every host; default: those that the
     /// services of a host allow.
     pub cors: Option<wire::Cors>,
+    /// Programs that may ask about any token; default none.
+    pub clients: Vec<RegisteredClient>,
+    /// What is said of services as protected resources; default nothing.
+    pub resource_metadata: Option<wire::ResourceMetadata>,
 }
 
 /// The `auth.session` block.
@@ -254,6 +258,8 @@ impl Auth {
         OwnPaths {
             prefix: self.path.clone(),
             token_paths: self.token_paths.clone(),
+            issuer_path: wire::issuer_path(&self.token.issuer).to_owned(),
+            describes_resources: self.resource_metadata.is_some(),
         }
     }
 

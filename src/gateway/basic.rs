@@ -87,7 +87,9 @@ pub(super) async fn check(snapshot: &Snapshot, pair: &UncheckedPair, peer: IpAdd
 
 fn refusal(denial: LoginDenial) -> CredentialError {
     match denial {
-        LoginDenial::Invalid(_) | LoginDenial::TooLong(_) => CredentialError::Password,
+        LoginDenial::Invalid(_) | LoginDenial::TooLong(_) | LoginDenial::Client => {
+            CredentialError::Password
+        }
         LoginDenial::LockedOut(seconds) => CredentialError::LockedOut(seconds),
         LoginDenial::Busy
         | LoginDenial::Away
@@ -103,7 +105,8 @@ fn is_locked_out(denial: LoginDenial) -> bool {
         LoginDenial::Invalid(begun) | LoginDenial::TooLong(begun) => {
             begun.scopes().next().is_some()
         }
-        LoginDenial::Busy
+        LoginDenial::Client
+        | LoginDenial::Busy
         | LoginDenial::Away
         | LoginDenial::DirectoryAway
         | LoginDenial::NoToken(_) => false,

@@ -32,8 +32,8 @@ use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{PortalCaller, PortalContext};
 use crate::upstream::{BodyGate, ClientBody, ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{
-    BadTarget, Destination, FieldPresence, HeaderChanges, Intake, add_renewal, deny, drop_body,
-    remove_hop_by_hop, via,
+    BadTarget, Credential, Destination, FieldPresence, HeaderChanges, Intake, add_renewal, deny,
+    drop_body, remove_hop_by_hop, via,
 };
 
 /// Answers a request, whatever it is, and sees to it that it is written down once. `fault` is what is wrong with its target
@@ -339,6 +339,12 @@ async fn ask_portal(
     let context = PortalContext {
         caller: &caller,
         opens_start: &|identity| opens_start(snapshot, &intake, identity),
+        identify_token: &|token| {
+            let credential = Credential::of_text(token);
+            let identified = worker.identify(&pinned, credential.as_ref(), client);
+            portal_caller(&identified)
+        },
+        mount_at: &|path| snapshot.mount_at(&intake, path),
         now: ambient::unix_seconds(),
     };
     let mut reply = snapshot

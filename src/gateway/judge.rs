@@ -280,7 +280,10 @@ impl Arrived<'_> {
             &credential,
             facts,
         )
-        .map_err(|denial| or_sign_in(denial, service, snapshot, &path, &intake))?;
+        .map_err(|denial| {
+            let denial = denial.naming(|| snapshot.metadata_url(&intake.site, service));
+            or_sign_in(denial, service, snapshot, &path, &intake)
+        })?;
         count((pinned, self.index), &permit, &caller, facts)?;
         if matches!(credential, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
             withhold_own(snapshot, intake.credential.as_mut());

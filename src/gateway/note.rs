@@ -36,6 +36,8 @@ pub(super) fn note(
             PortalEndpoint::Login | PortalEndpoint::Token => {
                 worker.metrics.login(LoginOutcome::Malformed)
             }
+            PortalEndpoint::Introspect | PortalEndpoint::Revoke => {}
+            PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata => {}
             PortalEndpoint::Refresh => worker.metrics.refresh(RefreshOutcome::Malformed),
             PortalEndpoint::Logout
             | PortalEndpoint::Me
@@ -61,7 +63,9 @@ pub(super) fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientA
         }
         Err(denial) => {
             worker.metrics.login(match denial {
-                LoginDenial::Invalid(_) | LoginDenial::TooLong(_) => LoginOutcome::Invalid,
+                LoginDenial::Invalid(_) | LoginDenial::TooLong(_) | LoginDenial::Client => {
+                    LoginOutcome::Invalid
+                }
                 LoginDenial::Busy => LoginOutcome::Busy,
                 LoginDenial::LockedOut(_) => LoginOutcome::LockedOut,
                 LoginDenial::Away | LoginDenial::DirectoryAway => LoginOutcome::Unavailable,

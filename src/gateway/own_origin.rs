@@ -5,10 +5,10 @@ use http::{Method, Response};
 
 use super::facts::{RequestFacts, Route};
 use super::own_cors::OwnCorsVerdict;
-use super::snapshot::Snapshot;
+use super::snapshot::{ServiceSnapshot, Snapshot};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
-use crate::wire::{Destination, Intake, announced_method};
+use crate::wire::{Destination, Intake, ResourceMetadata, Site, announced_method};
 
 impl Snapshot {
     /// The verdict on a request for one of the gateway's own endpoints; `None` where no page of another origin may call
@@ -47,5 +47,24 @@ impl Snapshot {
         facts.set_path(path.as_str());
         facts.outcome = RequestOutcome::Gateway;
         Some(response)
+    }
+
+    /// Where clients read which authorization servers a service of this site trusts; `None` where nothing is said of that.
+    pub(super) fn metadata_url(&self, site: &Site, service: &ServiceSnapshot) -> Option<Box<str>> {
+        let is_described = self.portal.own_paths().describes_resources;
+        let url = is_described.then(|| ResourceMetadata::url(site, service.mount().source()));
+        url.flatten().map(String::into_boxed_str)
+    }
+
+    /// Where the service is mounted that answers `GET` at this path of the host that a request is for.
+    pub(super) fn mount_at(&self, intake: &Intake, path: &str) -> Option<String> {
+        let (own, host) = (self.portal.own_paths(), intake.host.name());
+        match own.resolve(&self.router, &Method::GET, host, path) {
+            Ok(Destination::Service(found)) => {
+                let mount = self.services[found.service()].mount();
+                Some(mount.source().to_owned())
+            }
+            Ok(Destination::Own(_)) | Err(_) => None,
+        }
     }
 }

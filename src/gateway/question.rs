@@ -95,7 +95,10 @@ impl Question<'_> {
                 };
                 self.enforce((service, found.service()), paths, facts, allow)
             })
-            .map_err(|rejection| self.answer(rejection, Some((service, found.path()))))
+            .map_err(|rejection| {
+                let metadata = || snapshot.metadata_url(&original.site, service);
+                self.answer(rejection.naming(metadata), Some((service, found.path())))
+            })
     }
 
     /// The path of WebDAV's `Destination`. A method that needs one is not decided on without it: the proxy does not pass

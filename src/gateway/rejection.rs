@@ -57,6 +57,14 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
+    /// Names in a challenge where the client reads which authorization servers the service trusts.
+    pub(super) fn naming(mut self, metadata: impl FnOnce() -> Option<Box<str>>) -> Self {
+        if let Self::Challenge(challenges) | Self::BadCredential(_, challenges) = &mut self {
+            challenges.resource_metadata = metadata();
+        }
+        self
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,

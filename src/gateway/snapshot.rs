@@ -289,6 +289,9 @@ fn portal_parts(
         cookie: Arc::new(auth.session.cookie),
         paths: router.widest_paths(),
         providers: providers.to_vec(),
+        clients: auth.clients,
+        has_public_keys: !token.key.algorithm().is_symmetric(),
+        resource_metadata: auth.resource_metadata,
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,
@@ -377,7 +380,13 @@ impl ServiceSnapshot {
     pub(super) fn challenges(&self) -> Challenges {
         Challenges {
             basic: self.credentials.basic,
+            resource_metadata: None,
         }
+    }
+
+    /// Where it is mounted.
+    pub(super) fn mount(&self) -> &Mount {
+        &self.listing.mount
     }
 
     fn view(&self) -> ServiceView<'_> {

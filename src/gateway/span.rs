@@ -6,6 +6,7 @@ use crate::ambient;
 use crate::portal::PortalEndpoint;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::traces::ServerSpan;
+use crate::wire::RESOURCE_PATH;
 
 impl RequestRecord {
     /// The span of this request. `error` is the reason why there is no answer of the upstream.
@@ -57,10 +58,15 @@ fn own_route(record: &RequestRecord) -> Option<&str> {
         | (
             Route::Portal,
             PortalEndpoint::Keys
+            | PortalEndpoint::Introspect
+            | PortalEndpoint::Revoke
+            | PortalEndpoint::ServerMetadata
             | PortalEndpoint::Docs
             | PortalEndpoint::Asset(_)
             | PortalEndpoint::OpenApi,
         ) => Some(&record.facts.path),
+        // clients may name any path behind it
+        (Route::Portal, PortalEndpoint::ResourceMetadata) => Some(RESOURCE_PATH),
         // clients may name any provider
         (
             Route::Portal,

@@ -11,6 +11,8 @@ pub enum LoginDenial {
     Invalid(Begun),
     /// The same, of a password that is longer than bcrypt reads. Only the log tells it apart.
     TooLong(Begun),
+    /// A client that showed no secret, or a wrong one. No account is held for it.
+    Client,
     /// The password was not checked: too many were waiting.
     Busy,
     /// Too many failures. The password was not looked at, or does not count; the next one may come after so many
@@ -44,6 +46,7 @@ impl LoginDenial {
     pub fn label(self) -> &'static str {
         match self {
             Self::Invalid(_) | Self::TooLong(_) => "invalid",
+            Self::Client => "invalid_client",
             Self::Busy => "busy",
             Self::LockedOut(_) => "locked_out",
             Self::Away => "state_away",
@@ -61,6 +64,7 @@ impl LoginDenial {
                 "the password has more than 72 bytes, of which bcrypt reads the first 72 only; a program that cuts it would accept it",
             ),
             Self::Invalid(_)
+            | Self::Client
             | Self::Busy
             | Self::LockedOut(_)
             | Self::Away

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::docs::Asset;
 use crate::oidc::ProviderName;
-use crate::wire::{JWKS_PATH, OwnPaths};
+use crate::wire::{JWKS_PATH, OwnPaths, RESOURCE_PATH};
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,14 @@ pub enum PortalEndpoint {
     Backchannel,
     /// `{prefix}/token`: the same as a token endpoint (RFC 6749, section 4.3).
     Token,
+    /// `{prefix}/introspect`: whether a token is good, and whose (RFC 7662).
+    Introspect,
+    /// `{prefix}/revoke`: the end of a token (RFC 7009).
+    Revoke,
+    /// `/.well-known/oauth-authorization-server`: what the gateway is as an authorization server (RFC 8414).
+    ServerMetadata,
+    /// `/.well-known/oauth-protected-resource`, and below it: which authorization servers a service trusts (RFC 9728).
+    ResourceMetadata,
     /// `{prefix}/refresh`: new tokens for a refresh token.
     Refresh,
     /// `{prefix}/logout`: the end of a session.
@@ -45,6 +53,8 @@ impl PortalEndpoint {
         match self {
             Self::Login | Self::Logout | Self::Callback => true,
             Self::LoginWith | Self::Backchannel => false,
+            Self::Introspect | Self::Revoke => false,
+            Self::ServerMetadata | Self::ResourceMetadata => false,
             Self::Token | Self::Refresh | Self::Me | Self::Keys | Self::Unknown => false,
             Self::Account | Self::Docs | Self::Asset(_) | Self::OpenApi => false,
         }
@@ -56,6 +66,10 @@ impl PortalEndpoint {
             Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => {
                 method == Method::POST
+            }
+            Self::Introspect | Self::Revoke => method == Method::POST,
+            Self::ServerMetadata | Self::ResourceMetadata => {
+                matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
             }
             // a look at the head must not spend the code
             Self::Callback => method == Method::GET,
@@ -72,6 +86,8 @@ impl PortalEndpoint {
         match self {
             Self::Login => "GET, HEAD, POST",
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => "POST",
+            Self::Introspect | Self::Revoke => "POST",
+            Self::ServerMetadata | Self::ResourceMetadata => "GET, HEAD, OPTIONS",
             Self::Callback => "GET",
             Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
                 "GET, HEAD"
@@ -90,9 +106,17 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> PortalEndpoin
     if path == JWKS_PATH {
         return PortalEndpoint::Keys;
     }
+    if own.is_server_metadata(path) {
+        return PortalEndpoint::ServerMetadata;
+    }
+    if path.starts_with(RESOURCE_PATH) && own.describes_resources {
+        return PortalEndpoint::ResourceMetadata;
+    }
     match path.strip_prefix(&own.prefix) {
         Some("/login") => PortalEndpoint::Login,
         Some("/token") => PortalEndpoint::Token,
+        Some("/introspect") => PortalEndpoint::Introspect,
+        Some("/revoke") => PortalEndpoint::Revoke,
         Some("/refresh") => PortalEndpoint::Refresh,
         Some("/logout") => PortalEndpoint::Logout,
         Some("/me") => PortalEndpoint::Me,
@@ -129,8 +153,10 @@ mod tests {
     fn names_compare_byte_for_byte() {
         let token_paths = vec!["/token".to_owned(), "/api/v1/login".to_owned()];
         let own = OwnPaths {
-            prefix: "/auth".to_owned(),
             token_paths,
+            issuer_path: "/realms/main".to_owned(),
+            describes_resources: true,
+            ..OwnPaths::default()
         };
         let cases = [
             (Method::POST, "/auth/login", PortalEndpoint::Login),
@@ -180,6 +206,28 @@ mod tests {
                 Method::GET,
                 "/.well-known/jwks.json/",
                 PortalEndpoint::Unknown,
+            ),
+            (Method::POST, "/auth/introspect", PortalEndpoint::Introspect),
+            (Method::POST, "/auth/revoke", PortalEndpoint::Revoke),
+            (
+                Method::GET,
+                "/.well-known/oauth-authorization-server",
+                PortalEndpoint::ServerMetadata,
+            ),
+            (
+                Method::GET,
+                "/.well-known/oauth-authorization-server/realms/main",
+                PortalEndpoint::ServerMetadata,
+            ),
+            (
+                Method::GET,
+                "/.well-known/oauth-authorization-server/realms/other",
+                PortalEndpoint::Unknown,
+            ),
+            (
+                Method::GET,
+                "/.well-known/oauth-protected-resource/mcp",
+                PortalEndpoint::ResourceMetadata,
             ),
             (Method::POST, "/token", PortalEndpoint::Login),
             (Method::POST, "/api/v1/login", PortalEndpoint::Login),

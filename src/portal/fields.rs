@@ -22,6 +22,26 @@ pub(super) struct LoginRequest {
 pub(super) enum GrantRequest {
     Password(LoginRequest),
     Refresh(Zeroizing<String>),
+    Client(ClientRequest),
+}
+
+/// The credentials of a client in a body.
+#[derive(Default)]
+pub(super) struct ClientFields {
+    pub(super) id: Option<Zeroizing<String>>,
+    pub(super) secret: Option<Zeroizing<String>>,
+}
+
+/// What a request for a token of an API key says.
+pub(super) struct ClientRequest {
+    pub(super) client: ClientFields,
+    pub(super) scope: Option<Zeroizing<String>>,
+}
+
+/// A token that somebody asks about, or ends.
+pub(super) struct TokenQuery {
+    pub(super) token: Zeroizing<String>,
+    pub(super) client: ClientFields,
 }
 
 /// The fields of a browser's form, valid or not.
@@ -50,6 +70,7 @@ struct Fields {
     client_id: Option<Field>,
     client_secret: Option<Field>,
     refresh_token: Option<Field>,
+    token: Option<Field>,
 }
 
 /// Reads a login or a refresh from a whole body.
@@ -74,7 +95,7 @@ pub(super) fn parse_password(
 ) -> Result<LoginRequest, FormRejection> {
     match parse(LoginApi::Login, format, body)? {
         GrantRequest::Password(request) => Ok(request),
-        GrantRequest::Refresh(_) => Err(FormRejection::GrantType),
+        GrantRequest::Refresh(_) | GrantRequest::Client(_) => Err(FormRejection::GrantType),
     }
 }
 
@@ -87,6 +108,21 @@ pub(super) fn parse_logout(
     body: &[u8],
 ) -> Result<Option<Zeroizing<String>>, FormRejection> {
     text("refresh_token", Fields::read(format, body)?.refresh_token)
+}
+
+/// Reads which token somebody asks about (RFC 7662, section 2.1), or ends (RFC 7009, section 2.1), from a whole body. A hint
+/// of its type is not needed.
+///
+/// # Errors
+/// The first field that is wrong.
+pub(super) fn parse_token_query(
+    format: &BodyFormat,
+    body: &[u8],
+) -> Result<TokenQuery, FormRejection> {
+    let mut fields = Fields::read(format, body)?;
+    let token = text("token", fields.token.take())?.ok_or(FormRejection::Missing("token"))?;
+    let client = fields.take_client()?;
+    Ok(TokenQuery { token, client })
 }
 
 /// The fields of a form that its answer needs even where it is refused. Of several values the first counts.
@@ -171,6 +207,7 @@ impl Fields {
             "client_id" => ("client_id", &mut self.client_id),
             "client_secret" => ("client_secret", &mut self.client_secret),
             "refresh_token" => ("refresh_token", &mut self.refresh_token),
+            "token" => ("token", &mut self.token),
             _ => return Ok(()),
         };
         match slot.replace(value) {
@@ -187,11 +224,30 @@ impl Fields {
             }
             (Some("refresh_token"), LoginApi::Token | LoginApi::Refresh)
             | (None, LoginApi::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
-            (None, LoginApi::Token) => Err(FormRejection::Missing("grant_type")),
-            (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh) => {
+            (Some("client_credentials"), LoginApi::Token) => {
+                self.into_client().map(GrantRequest::Client)
+            }
+            (None, LoginApi::Token | LoginApi::Query) => Err(FormRejection::Missing("grant_type")),
+            (Some(_), LoginApi::Login | LoginApi::Token | LoginApi::Refresh | LoginApi::Query) => {
                 Err(FormRejection::GrantType)
             }
         }
+    }
+
+    fn take_client(&mut self) -> Result<ClientFields, FormRejection> {
+        Ok(ClientFields {
+            id: text("client_id", self.client_id.take())?,
+            secret: text("client_secret", self.client_secret.take())?,
+        })
+    }
+
+    fn into_client(mut self) -> Result<ClientRequest, FormRejection> {
+        let client = self.take_client()?;
+        let scope = text("scope", self.scope)?;
+        if scope.as_ref().is_some_and(|scope| !is_scope(scope)) {
+            return Err(FormRejection::Scope);
+        }
+        Ok(ClientRequest { client, scope })
     }
 
     fn into_refresh(self) -> Result<Zeroizing<String>, FormRejection> {
@@ -301,5 +357,36 @@ impl<'de> Visitor<'de> for FieldVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Field::Other)
+    }
+}
+
+/// Whether this is a list of scopes (RFC 6749, section 3.3).
+fn is_scope(text: &str) -> bool {
+    let is_token = |token: &str| {
+        let mut bytes = token.bytes();
+        !token.is_empty() && bytes.all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+    };
+    text.split(' ').all(is_token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_scope;
+
+    #[test]
+    fn scopes_are_visible_words_with_single_blanks() {
+        for (scope, expected) in [
+            ("a", true),
+            ("read:all https://example.com/x.y", true),
+            ("", false),
+            (" a", false),
+            ("a  b", false),
+            ("a\"b", false),
+            ("a\\b", false),
+            ("é", false),
+            ("a\tb", false),
+        ] {
+            assert_eq!(is_scope(scope), expected, "{scope:?}");
+        }
     }
 }

@@ -76,7 +76,8 @@ pub(super) struct Granted {
 }
 
 impl Portal {
-    /// Reads no header but `Content-Type`: clients send an `Authorization` of their own, often an empty one.
+    /// Reads no header but `Content-Type`, and where clients authenticate `Authorization`: others send one of their own, often
+    /// an empty one.
     pub(super) async fn grant(
         &self,
         api: LoginApi,
@@ -89,6 +90,7 @@ impl Portal {
             Ok(GrantRequest::Password(request)) => {
                 self.answer_login(api, request, client, now).await
             }
+            Ok(GrantRequest::Client(request)) => self.answer_client(request, &head.headers, now),
             Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(api, shown, client, now).await,
             Err(rejection) => rejection.into_response(api).into(),
         };

@@ -13,6 +13,8 @@ pub(super) enum LoginApi {
     Token,
     /// A refresh or a logout of applications: a form or JSON.
     Refresh,
+    /// A question about a token, or its end: a form, with the statuses of the token endpoint (RFC 7662, RFC 7009).
+    Query,
 }
 
 impl LoginApi {
@@ -23,7 +25,7 @@ impl LoginApi {
                 "application/x-www-form-urlencoded, multipart/form-data, application/json"
             }
             Self::Refresh => "application/x-www-form-urlencoded, application/json",
-            Self::Token => "application/x-www-form-urlencoded",
+            Self::Token | Self::Query => "application/x-www-form-urlencoded",
         }
     }
 
@@ -36,9 +38,9 @@ impl LoginApi {
         match (self, format) {
             (Self::Login | Self::Refresh, BodyFormat::Form | BodyFormat::Json)
             | (Self::Login, BodyFormat::Multipart(_))
-            | (Self::Token, BodyFormat::Form) => true,
-            (Self::Token | Self::Refresh, BodyFormat::Multipart(_))
-            | (Self::Token, BodyFormat::Json) => false,
+            | (Self::Token | Self::Query, BodyFormat::Form) => true,
+            (Self::Token | Self::Refresh | Self::Query, BodyFormat::Multipart(_))
+            | (Self::Token | Self::Query, BodyFormat::Json) => false,
         }
     }
 }

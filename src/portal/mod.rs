@@ -11,6 +11,8 @@ mod account;
 mod at_provider;
 mod body;
 mod body_format;
+mod client;
+mod client_grant;
 mod denial;
 mod device;
 mod directory;
@@ -18,11 +20,13 @@ mod directory_sessions;
 mod docs;
 mod endpoint;
 mod fields;
+mod introspect;
 mod keys;
 mod login;
 mod login_api;
 mod logout;
 mod me;
+mod metadata;
 mod multipart;
 mod page;
 mod redirect_loop;
@@ -30,6 +34,7 @@ mod refresh;
 mod refused;
 mod rejection;
 mod return_path;
+mod revoke;
 mod sign_in;
 mod visitor;
 
@@ -64,8 +69,8 @@ use crate::oidc::Provider;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
-use crate::users::{Directory, Hasher};
-use crate::wire::{self, Intake, OwnPaths, SessionCookie};
+use crate::users::{Directory, Hasher, RegisteredClient};
+use crate::wire::{self, Intake, OwnPaths, ResourceMetadata, SessionCookie};
 
 /// The settings of the endpoints.
 #[derive(Clone, Debug)]
@@ -89,6 +94,12 @@ pub struct PortalSettings {
     pub paths: PathOptions,
     /// The OpenID providers that people may sign in with. Default: none.
     pub providers: Vec<Arc<Provider>>,
+    /// The programs that may ask about any token. Default: none.
+    pub clients: Vec<RegisteredClient>,
+    /// Whether there are public keys that tokens are verified with. Default: no.
+    pub has_public_keys: bool,
+    /// What is said of services as protected resources. Default: nothing.
+    pub resource_metadata: Option<ResourceMetadata>,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -110,6 +121,10 @@ pub struct PortalContext<'a> {
     pub caller: &'a PortalCaller,
     /// Whether this user may open `/` on the host of the request: by the rules, which the portal does not know.
     pub opens_start: &'a dyn Fn(&Arc<Identity>) -> bool,
+    /// Whose token or API key a text is, as if it were sent with a request.
+    pub identify_token: &'a dyn Fn(&str) -> PortalCaller,
+    /// Where the service is mounted that answers at this path of the host.
+    pub mount_at: &'a dyn Fn(&str) -> Option<String>,
     /// In seconds since 1970.
     pub now: u64,
 }
@@ -142,6 +157,9 @@ impl Default for PortalSettings {
             cookie: Arc::default(),
             paths: PathOptions::default(),
             providers: Vec::new(),
+            clients: Vec::new(),
+            has_public_keys: false,
+            resource_metadata: None,
         }
     }
 }
@@ -220,6 +238,10 @@ impl Portal {
         match endpoint {
             PortalEndpoint::Login | PortalEndpoint::Logout => !is_page() && !is_form(),
             PortalEndpoint::Token | PortalEndpoint::Refresh | PortalEndpoint::Me => true,
+            PortalEndpoint::Revoke => true,
+            // a document for everybody says so itself
+            PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata => false,
+            PortalEndpoint::Introspect => false,
             PortalEndpoint::Account
             | PortalEndpoint::LoginWith
             | PortalEndpoint::Callback
@@ -260,6 +282,10 @@ impl Portal {
                 PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
                 PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
                 PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
+                PortalEndpoint::Introspect | PortalEndpoint::Revoke => {
+                    LoginApi::Query.format(&head.headers).is_some()
+                }
+                PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata => false,
                 PortalEndpoint::Backchannel => {
                     BodyFormat::of(&head.headers) == Some(BodyFormat::Form)
                 }
@@ -301,6 +327,17 @@ impl Portal {
             }
             Some(PortalEndpoint::Refresh) => {
                 self.grant(LoginApi::Refresh, head, body, client, now).await
+            }
+            Some(PortalEndpoint::Introspect) => self.introspect(intake, body, context).await,
+            Some(PortalEndpoint::Revoke) => self.revoke(intake, body, now).await,
+            Some(PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata)
+                if metadata::is_preflight(&head.method) =>
+            {
+                metadata::preflight().into()
+            }
+            Some(PortalEndpoint::ServerMetadata) => self.describe_server(intake).into(),
+            Some(PortalEndpoint::ResourceMetadata) => {
+                self.describe_resource(intake, context.mount_at).into()
             }
             Some(PortalEndpoint::Logout) => self.log_out(intake, body, caller, now).await,
             Some(PortalEndpoint::LoginWith) => self.begin_with_provider(intake, context),

@@ -134,7 +134,7 @@ impl Portal {
     }
 
     /// The user as the list has it today: a session is as old as its login, however often it was refreshed.
-    fn still_admitted(&self, name: &str, opened_at: u64) -> Option<&Arc<User>> {
+    pub(super) fn still_admitted(&self, name: &str, opened_at: u64) -> Option<&Arc<User>> {
         self.directory
             .find(name)
             .filter(|user| user.admit(Some(opened_at)).is_ok())

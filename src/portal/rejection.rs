@@ -26,6 +26,11 @@ pub(super) enum FormRejection {
     Missing(&'static str),
     WrongType(&'static str),
     GrantType,
+    /// A client that authenticates in two ways at once.
+    ClientTwice,
+    Scope,
+    /// An API key is no token that ends here.
+    ApiKey,
 }
 
 /// `detail` is what FastAPI clients show, the other two are those of OAuth (RFC 6749, section 5.2).
@@ -72,17 +77,24 @@ impl FormRejection {
                 | Self::MalformedMultipart
                 | Self::MalformedJson
                 | Self::Duplicate(_)
-                | Self::GrantType,
+                | Self::GrantType
+                | Self::ClientTwice
+                | Self::Scope
+                | Self::ApiKey,
                 _,
             )
-            | (Self::ContentType | Self::NotAnObject, LoginApi::Token)
-            | (Self::Missing(_) | Self::WrongType(_), LoginApi::Token) => StatusCode::BAD_REQUEST,
+            | (
+                Self::ContentType | Self::NotAnObject | Self::Missing(_) | Self::WrongType(_),
+                LoginApi::Token | LoginApi::Query,
+            ) => StatusCode::BAD_REQUEST,
         }
     }
 
     fn error(self) -> &'static str {
         match self {
             Self::GrantType => "unsupported_grant_type",
+            Self::Scope => "invalid_scope",
+            Self::ApiKey => "unsupported_token_type",
             Self::TooLarge
             | Self::TooSlow
             | Self::Broken
@@ -93,7 +105,8 @@ impl FormRejection {
             | Self::NotAnObject
             | Self::Duplicate(_)
             | Self::Missing(_)
-            | Self::WrongType(_) => "invalid_request",
+            | Self::WrongType(_)
+            | Self::ClientTwice => "invalid_request",
         }
     }
 
@@ -115,6 +128,7 @@ impl FormRejection {
                     "the body must be a JSON object with `username` and `password`"
                 }
                 LoginApi::Refresh => "the body must be a JSON object with `refresh_token`",
+                LoginApi::Query => "the body must be a form with `token`",
             }
             .into(),
             Self::Duplicate(field) => format!("the field `{field}` is given twice").into(),
@@ -122,10 +136,18 @@ impl FormRejection {
             Self::WrongType(field) => format!("the field `{field}` must be a string").into(),
             Self::GrantType => match api {
                 LoginApi::Login => "the grant type must be `password`",
-                LoginApi::Token => "the grant type must be `password` or `refresh_token`",
-                LoginApi::Refresh => "the grant type must be `refresh_token`",
+                LoginApi::Token => {
+                    "the grant type must be `password`, `refresh_token` or `client_credentials`"
+                }
+                LoginApi::Refresh | LoginApi::Query => "the grant type must be `refresh_token`",
             }
             .into(),
+            Self::ClientTwice => {
+                "the client authenticates in two ways; send `Authorization: Basic` or `client_secret`"
+                    .into()
+            }
+            Self::ApiKey => "an API key ends in the user list".into(),
+            Self::Scope => "the field `scope` must be visible words with single spaces".into(),
         }
     }
 }
@@ -135,7 +157,16 @@ impl LoginDenial {
         let (busy, code) = (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
         let unavailable = |detail| (busy, code, detail, detail);
         let (status, error, detail, description) = match (self, api) {
-            (Self::Invalid(_) | Self::TooLong(_), LoginApi::Login | LoginApi::Refresh) => (
+            (Self::Client, _) => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "Invalid client",
+                WRONG_CLIENT,
+            ),
+            (
+                Self::Invalid(_) | Self::TooLong(_),
+                LoginApi::Login | LoginApi::Refresh | LoginApi::Query,
+            ) => (
                 StatusCode::UNAUTHORIZED,
                 "invalid_grant",
                 "Invalid credentials",
@@ -173,10 +204,14 @@ impl LoginDenial {
             },
         );
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static(wire::BEARER_CHALLENGE),
-            );
+            // every 401 has a challenge (RFC 9110, section 15.5.2), that to a client in the body too
+            let challenge = if self == Self::Client {
+                wire::BASIC_CHALLENGE
+            } else {
+                wire::BEARER_CHALLENGE
+            };
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -190,7 +225,7 @@ impl LoginDenial {
             Self::Busy => Some(1),
             Self::LockedOut(seconds) => Some(seconds),
             Self::Away | Self::DirectoryAway => Some(AWAY_SECONDS),
-            Self::Invalid(_) | Self::TooLong(_) | Self::NoToken(_) => None,
+            Self::Client | Self::Invalid(_) | Self::TooLong(_) | Self::NoToken(_) => None,
         }
     }
 }
@@ -202,9 +237,10 @@ impl RefreshDenial {
             (Self::Refused | Self::Reused, LoginApi::Token) => {
                 (StatusCode::BAD_REQUEST, "invalid_grant", SPENT)
             }
-            (Self::Refused | Self::Reused, LoginApi::Login | LoginApi::Refresh) => {
-                (StatusCode::UNAUTHORIZED, "invalid_grant", SPENT)
-            }
+            (
+                Self::Refused | Self::Reused,
+                LoginApi::Login | LoginApi::Refresh | LoginApi::Query,
+            ) => (StatusCode::UNAUTHORIZED, "invalid_grant", SPENT),
             (Self::Away, _) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "temporarily_unavailable",
@@ -241,6 +277,7 @@ impl RefreshDenial {
 }
 
 const WRONG: &str = "the user name or the password is wrong";
+const WRONG_CLIENT: &str = "the client id or the secret is missing or wrong";
 const BUSY: &str = "too many logins at once; try again";
 const NO_TOKEN: &str = "no token could be made";
 const LOCKED: &str = "Too many failed attempts";

@@ -166,6 +166,8 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
     runtime.block_on(async {
         let body = portal.receive(endpoint, &intake, Full::new(body)).await;
         let context = PortalContext {
+            identify_token: &|_| PortalCaller::Anonymous,
+            mount_at: &|_| None,
             caller,
             opens_start: &|_| false,
             now: NOW,
@@ -705,7 +707,7 @@ fn the_token_endpoint_speaks_oauth() {
         ),
         (
             FORM,
-            "grant_type=client_credentials&client_id=a&client_secret=b",
+            "grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=a",
             "unsupported_grant_type",
         ),
         (

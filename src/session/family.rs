@@ -74,6 +74,15 @@ pub(super) struct Exchange {
     pub(super) spent_since: u64,
 }
 
+/// A token of which is asked whether it is good. Times as above.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) shown: Digest,
+    pub(super) stamp: Option<Stamp>,
+    pub(super) now: u64,
+    pub(super) ttl: u64,
+}
+
 /// What became of a token that was shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
@@ -143,6 +152,20 @@ impl Family {
             predecessor: Some(predecessor),
         });
         became
+    }
+
+    /// Until when a token is good that is shown to nobody but us, in seconds since 1970; `None` where it is spent or
+    /// expired.
+    pub(super) fn look(&self, look: &Look) -> Option<u64> {
+        let known = self.lines.iter().find(|line| line.current == look.shown);
+        let forgotten = look
+            .stamp
+            .filter(|stamp| stamp.generation > self.generation);
+        let end = match known {
+            Some(line) => line.expires_at,
+            None => forgotten?.issued_at.saturating_add(look.ttl),
+        };
+        Some(end).filter(|end| *end > look.now)
     }
 
     /// The number of the token that was made last.

@@ -4,7 +4,7 @@ use super::attempt::{
     Admission, AttemptLimits, Begun, LoginAttempt, PasswordResult, Subject, Throttled,
 };
 use super::browser::BrowserJob;
-use super::family::{Exchange, Family, Shown};
+use super::family::{Exchange, Family, Look, Shown};
 use super::holds::Holds;
 use super::reply::{JobReply, StoreUnavailable, answer};
 use crate::token::SessionId;
@@ -32,6 +32,28 @@ pub enum TokenExchange {
     },
 }
 
+/// A refresh token that could be exchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoodRefreshToken {
+    /// Who logged in.
+    pub subject: Box<str>,
+    /// When, in seconds since 1970.
+    pub opened_at: u64,
+    /// Until when it is good, in seconds since 1970.
+    pub expires_at: u64,
+}
+
+impl GoodRefreshToken {
+    /// What this family says of a token.
+    pub(super) fn of(family: &Family, look: &Look) -> Option<Self> {
+        Some(Self {
+            subject: family.subject.clone(),
+            opened_at: family.opened_at,
+            expires_at: family.look(look)?,
+        })
+    }
+}
+
 /// What a store knew of a good token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreMemory {
@@ -45,6 +67,8 @@ pub enum StoreMemory {
 pub(super) enum Job {
     Open(Open, JobReply<()>),
     Exchange(ExchangeOrder, JobReply<TokenExchange>),
+    /// Says whether a refresh token of this session is good, and leaves it as it is.
+    Look(SessionId, Look, JobReply<Option<GoodRefreshToken>>),
     End(EndSession, JobReply<()>),
     /// Ends a session if its family exists.
     Leave(EndSession, JobReply<()>),
@@ -104,6 +128,7 @@ impl Job {
                 answer(reply, Err(StoreUnavailable));
             }
             Self::Exchange(_, reply) => answer(reply, Err(StoreUnavailable)),
+            Self::Look(_, _, reply) => answer(reply, Err(StoreUnavailable)),
             Self::Check(_, _, reply) => answer(reply, Err(StoreUnavailable)),
             Self::Record(_, reply) => answer(reply, Err(StoreUnavailable)),
             Self::List(_, _, reply) => answer(reply, Err(StoreUnavailable)),

@@ -9,7 +9,10 @@ use super::attempt::{Account, Begun, Subject, Throttled};
 use super::browser::{BrowserSession, BrowserShelf, OnceKey, UsedKeys};
 use super::family::{Family, Shown};
 use super::holds::Holds;
-use super::job::{EndSession, ExchangeOrder, Job, Open, RecordAttempt, StoreMemory, TokenExchange};
+use super::job::{
+    EndSession, ExchangeOrder, GoodRefreshToken, Job, Open, RecordAttempt, StoreMemory,
+    TokenExchange,
+};
 use super::known::KnownNetworks;
 use super::passed_time::PassedTime;
 use super::reply::{JobReply, StoreUnavailable, answer};
@@ -108,6 +111,12 @@ impl Local {
                 deferred(reply, ())
             }
             Job::Exchange(order, reply) => deferred(reply, self.exchange(&order, revocations)),
+            Job::Look(session, look, reply) => {
+                let family = self.vault.find(&session);
+                let family = family.filter(|_| !revocations.contains(&session));
+                let good = family.and_then(|family| GoodRefreshToken::of(family, &look));
+                deferred(reply, good)
+            }
             Job::End(end, reply) => {
                 self.end(end);
                 deferred(reply, ())

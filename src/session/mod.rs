@@ -41,7 +41,7 @@ pub use browser::{
     ProviderSession, SessionKind, SessionPage, SessionSelector,
 };
 pub use family::GRACE;
-pub use job::{StoreMemory, TokenExchange};
+pub use job::{GoodRefreshToken, StoreMemory, TokenExchange};
 pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
 pub use probe::probe;
 pub use refresh_token::{ProvidedHolder, RefreshToken, Stamp};

@@ -98,6 +98,11 @@ impl RefreshToken {
         text.starts_with(PREFIX)
     }
 
+    /// The session that a text would belong to if it were a refresh token. Nothing is verified.
+    pub fn session_of(text: &str, signer: &TextSigner) -> Option<SessionId> {
+        Self::parse(text, signer).map(|token| token.session())
+    }
+
     /// Reads a token that a client shows; `None` where it is none of ours. A stamp that no key has signed, such as one
     /// of a key that was taken away, is as good as none, and the token is what it is without.
     pub fn parse(text: &str, signer: &TextSigner) -> Option<Self> {

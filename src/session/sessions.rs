@@ -16,10 +16,12 @@ use super::attempt::{
     Account, Admission, AttemptLimits, Begun, LoginAttempt, Network, PasswordResult, Subject,
     Throttled,
 };
-use super::family::{Exchange, Family, GRACE};
+use super::family::{Exchange, Family, GRACE, Look};
 use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
-use super::job::{EndSession, ExchangeOrder, Job, Open, RecordAttempt, TokenExchange};
+use super::job::{
+    EndSession, ExchangeOrder, GoodRefreshToken, Job, Open, RecordAttempt, TokenExchange,
+};
 use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
 use super::remote;
@@ -234,6 +236,25 @@ impl Sessions {
             last_token: times.last_token,
         };
         self.order(|reply| Job::Exchange(order, reply)).await
+    }
+
+    /// Whether a refresh token could be exchanged now; it stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; then nobody knows.
+    pub async fn look(
+        &self,
+        shown: &RefreshToken,
+        times: Times,
+    ) -> Result<Option<GoodRefreshToken>, StoreUnavailable> {
+        let look = Look {
+            shown: shown.digest(),
+            stamp: shown.stamp(),
+            now: times.now,
+            ttl: times.ttl,
+        };
+        self.order(|reply| Job::Look(shown.session(), look, reply))
+            .await
     }
 
     /// Ends a session: its refresh tokens are spent, and its access tokens refused from now on.

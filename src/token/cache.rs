@@ -116,6 +116,7 @@ mod tests {
     fn claims(subject: &str) -> VerifiedClaims {
         let session = SessionId::from_bytes([0; 16]);
         VerifiedClaims {
+            api_key: None,
             subject: subject.into(),
             issued_at: None,
             expires_at: 1,

@@ -13,6 +13,10 @@ const SUBJECT_CHARACTERS: usize = 255;
 /// The last second of the year 9999; no honest date lies beyond.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// The claim of a token that an API key was exchanged for: the key's fingerprint. The name is one that no other issuer uses
+/// by chance (RFC 7519, section 4.3).
+pub const KEY_CLAIM: &str = "gatelatch_key";
+
 /// The registered claims that decide something; everything else is passed over.
 #[derive(Default)]
 pub(super) struct Claims<'de> {
@@ -24,6 +28,7 @@ pub(super) struct Claims<'de> {
     pub(super) issued_at: Option<NumericDate>,
     pub(super) signed_in_at: Option<NumericDate>,
     pub(super) session: Option<Text<'de>>,
+    pub(super) api_key: Option<Text<'de>>,
 }
 
 /// Whole seconds since 1970, fractions cut off (RFC 7519, section 2: `NumericDate`).
@@ -113,6 +118,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "iat" => once(&mut claims.issued_at, &mut map)?,
                 "auth_time" => once(&mut claims.signed_in_at, &mut map)?,
                 "sid" => once(&mut claims.session, &mut map)?,
+                KEY_CLAIM => once(&mut claims.api_key, &mut map)?,
                 _ => others.skip(name, &mut map)?,
             }
         }

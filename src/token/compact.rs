@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::TokenError;
 
@@ -48,6 +48,12 @@ pub(super) fn named_issuer(payload: &[u8]) -> Option<String> {
             None
         }
     }
+}
+
+/// The claims of a token that was verified.
+pub fn payload_of(token: &str) -> Option<Map<String, Value>> {
+    let payload = decode(Compact::split(token).ok()?.payload).ok()?;
+    serde_json::from_slice(&payload).ok()
 }
 
 /// Padding, white space, foreign characters and stray bits at the end are all refused, so that one token has one

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::claim_path::ClaimPath;
+use super::claims::KEY_CLAIM;
 use super::key::Key;
 use super::session_id::SessionId;
 
@@ -50,6 +51,15 @@ pub struct Holder<'a> {
     pub session: Option<SessionId>,
 }
 
+/// The API key that a token is issued for.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyGrant<'a> {
+    /// What identifies the key in the user list.
+    pub fingerprint: &'a str,
+    /// When the key expires, in seconds since 1970: no token of it lives longer.
+    pub expires_at: u64,
+}
+
 /// A new token. It is not printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuedToken {
@@ -74,6 +84,17 @@ impl TokenIssuer {
         Self { key, settings }
     }
 
+    /// `iss` of its tokens.
+    pub fn name(&self) -> &str {
+        &self.settings.issuer
+    }
+
+    /// Writes these roles to the place where its tokens have them.
+    pub fn write_roles(&self, roles: &[Box<str>], claims: &mut Map<String, Value>) {
+        let roles = roles.iter().map(|role| Value::from(&**role)).collect();
+        self.settings.roles_claim.set(claims, Value::Array(roles));
+    }
+
     /// Makes a token that is valid from `now`, in seconds since 1970. `id` is its `jti` and must be random.
     ///
     /// # Errors
@@ -84,17 +105,45 @@ impl TokenIssuer {
         id: [u8; 16],
         now: u64,
     ) -> Result<IssuedToken, IssueError> {
-        self.sign(self.claims(holder, id, now))
+        let lifetime = self.settings.access_ttl.as_secs();
+        self.sign(self.claims(holder, id, now), now, lifetime)
     }
 
-    fn sign(&self, claims: Map<String, Value>) -> Result<IssuedToken, IssueError> {
+    /// Makes a token for an API key, which holds as long as the key at most.
+    ///
+    /// # Errors
+    /// [`IssueError::TooLarge`] for a token that no request could carry.
+    pub fn issue_for_key(
+        &self,
+        holder: &Holder<'_>,
+        key: KeyGrant<'_>,
+        id: [u8; 16],
+        now: u64,
+    ) -> Result<IssuedToken, IssueError> {
+        let mut claims = self.claims(holder, id, now);
+        claims.insert(KEY_CLAIM.to_owned(), key.fingerprint.into());
+        let lifetime = self.settings.access_ttl.as_secs();
+        self.sign(
+            claims,
+            now,
+            lifetime.min(key.expires_at.saturating_sub(now)),
+        )
+    }
+
+    fn sign(
+        &self,
+        mut claims: Map<String, Value>,
+        now: u64,
+        lifetime: u64,
+    ) -> Result<IssuedToken, IssueError> {
+        claims.insert("exp".to_owned(), now.saturating_add(lifetime).into());
         let token = sign(&self.key, claims)?;
         if token.len() > self.settings.longest_token {
             return Err(IssueError::TooLarge(token.len()));
         }
         Ok(IssuedToken {
             token,
-            expires_in: self.settings.access_ttl.as_secs(),
+            expires_in: lifetime,
         })
     }
 
@@ -113,32 +162,23 @@ impl TokenIssuer {
         let mut claims = self.claims(holder, id, now);
         claims.insert("idp".to_owned(), provider.into());
         claims.insert("idc".to_owned(), fingerprint.into());
-        self.sign(claims)
+        self.sign(claims, now, self.settings.access_ttl.as_secs())
     }
 
     /// Later entries replace earlier ones, so the order is the order of precedence.
     fn claims(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Map<String, Value> {
         let settings = &self.settings;
         let mut claims = holder.claims.cloned().unwrap_or_default();
-        for reserved in ["sid", "idp", "idc"] {
+        for reserved in ["sid", "idp", "idc", KEY_CLAIM] {
             claims.remove(reserved);
         }
         claims.extend(holder.name.map(|name| ("name".to_owned(), name.into())));
         claims.extend(holder.email.map(|email| ("email".to_owned(), email.into())));
-        let roles = holder
-            .roles
-            .iter()
-            .map(|role| Value::from(&**role))
-            .collect();
-        settings.roles_claim.set(&mut claims, Value::Array(roles));
-        let registered: [(&str, Value); 7] = [
+        self.write_roles(holder.roles, &mut claims);
+        let registered: [(&str, Value); 6] = [
             ("iss", settings.issuer.as_str().into()),
             ("sub", holder.subject.into()),
             ("aud", settings.audience.as_str().into()),
-            (
-                "exp",
-                now.saturating_add(settings.access_ttl.as_secs()).into(),
-            ),
             ("nbf", now.into()),
             ("iat", now.into()),
             ("jti", URL_SAFE_NO_PAD.encode(id).into()),

@@ -36,7 +36,8 @@ pub use algorithm::Algorithm;
 pub use cache::TokenCache;
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use claimed::ClaimedIssuers;
-pub use claims::{is_valid_foreign_subject, is_valid_subject, is_visible};
+pub use claims::{KEY_CLAIM, is_valid_foreign_subject, is_valid_subject, is_visible};
+pub use compact::payload_of;
 pub use device::{DEVICE_AUDIENCE, DeviceTokens};
 pub use error::TokenError;
 pub use foreign::{
@@ -45,7 +46,7 @@ pub use foreign::{
 pub use generate::generate;
 pub use header::TokenType;
 pub use inspect::Inspection;
-pub use issuer::{Holder, IssueError, IssuedToken, IssuerSettings, TokenIssuer};
+pub use issuer::{Holder, IssueError, IssuedToken, IssuerSettings, KeyGrant, TokenIssuer};
 pub use jwks::JwksError;
 pub use key::{Key, KeyError, SECRET_BYTES, VerifyingKey, public_key_text};
 pub use key_flaw::KeyFlaw;

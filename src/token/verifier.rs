@@ -48,6 +48,8 @@ pub struct VerifiedClaims {
     pub signed_in_at: Option<u64>,
     /// The session it belongs to: that of `sid`, or one of its own.
     pub session: SessionId,
+    /// The fingerprint of the API key that the token was issued for; its roles count, and it must still hold.
+    pub api_key: Option<Box<str>>,
     /// Of somebody for whom a provider vouches: what that said.
     pub provider: Option<Arc<ProviderClaims>>,
     pub(super) dates: Dates,
@@ -188,6 +190,7 @@ impl Verifier {
             .and(claims.signed_in_at)
             .map(|date| date.0);
         Ok(VerifiedClaims {
+            api_key: claims.api_key.map(|fingerprint| fingerprint.0.into()),
             subject: subject.0.into(),
             issued_at,
             expires_at: expires_at.0,

@@ -224,6 +224,15 @@ impl Streamed {
         Poll::Pending
     }
 
+    /// The client may have been waited for when the upstream stopped taking what came before: its time runs, not the client's.
+    fn blame_upstream(&self) {
+        if self.exchange.progress.get() == Progress::Silent {
+            self.exchange.progress.set(Progress::Waiting);
+            self.stall.disarm();
+            self.exchange.arm();
+        }
+    }
+
     /// Lets a piece pass. Of trailers, those that a field of the same name may not be do not.
     fn pass(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyFault> {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -264,6 +273,7 @@ impl Body for RequestBody {
         };
         ready!(streamed.poll_gate(cx));
         if streamed.exchange.is_blocked() {
+            streamed.blame_upstream();
             return Poll::Pending;
         }
         let polled = match &mut *streamed.exchange.incoming.borrow_mut() {

@@ -57,6 +57,17 @@ impl KeyDigest {
         (bytes.len() == 32).then(|| Self(Sha256::digest(key).into()))
     }
 
+    /// Identifies the key in tokens that were issued for it: 22 characters of base64url. A new key under the old name has
+    /// another one, and nobody finds a digest by it.
+    pub fn fingerprint(&self) -> String {
+        let hash: [u8; 32] = Sha256::new()
+            .chain_update(b"api key\0")
+            .chain_update(self.0)
+            .finalize()
+            .into();
+        URL_SAFE_NO_PAD.encode(&hash[..16])
+    }
+
     /// Reads `sha256:` and 64 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         text.strip_prefix("sha256:").and_then(hex::decode).map(Self)

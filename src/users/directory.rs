@@ -35,6 +35,12 @@ pub struct User {
 const DEFAULT_WORK: Work = Work::Bcrypt { cost: 12 };
 
 impl User {
+    /// The API key with this fingerprint, expired or not.
+    pub fn key_of(&self, fingerprint: &str) -> Option<&ApiKey> {
+        let mut keys = self.api_keys.iter();
+        keys.find(|key| key.digest.fingerprint() == fingerprint)
+    }
+
     /// Whether a token of this user counts that was issued then, in seconds since 1970; `None` where it does not say.
     ///
     /// # Errors
@@ -187,13 +193,25 @@ impl Directory {
     /// # Errors
     /// [`KeyRefusal`] where it does not hold now.
     pub fn find_key(&self, key: &str, now: u64) -> Result<&ApiKey, KeyRefusal> {
+        self.find_key_holder(key, now).map(|(_, key)| key)
+    }
+
+    /// The same, with the user whose key it is.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`] where it does not hold now.
+    pub fn find_key_holder(
+        &self,
+        key: &str,
+        now: u64,
+    ) -> Result<(&Arc<User>, &ApiKey), KeyRefusal> {
         let digest = KeyDigest::of(key).ok_or(KeyRefusal::Unknown)?;
         let (user, index) = self.keys.get(&digest).ok_or(KeyRefusal::Unknown)?;
         let key = user.api_keys.get(*index).ok_or(KeyRefusal::Unknown)?;
         match () {
             () if user.disabled => Err(KeyRefusal::Disabled),
             () if now >= key.expires_at => Err(KeyRefusal::Expired),
-            () => Ok(key),
+            () => Ok((user, key)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod argon;
+mod client;
 mod directory;
 mod hash_error;
 mod hash_kind;
@@ -12,6 +13,7 @@ mod user_name;
 mod work;
 
 pub use api_key::{API_KEY_PREFIX, ApiKey, KeyDigest, KeyRefusal, NEVER, api_key};
+pub use client::RegisteredClient;
 pub use directory::{Directory, Enrolment, User, UserRefusal};
 pub use hash_error::{ForeignHash, HashError};
 pub use hasher::{Busy, Hasher, HasherSettings};

@@ -119,6 +119,12 @@ impl Credential {
         }
     }
 
+    /// A token that stands in no field of its own, as if it were a bearer token. `None` where it could not be one.
+    pub fn of_text(token: &str) -> Option<Self> {
+        let field = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+        Some(Self::of_field(AUTHORIZATION, &field, "Bearer ".len()))
+    }
+
     /// The token in this range of a `Cookie` line.
     pub(super) fn of_cookie(field: &HeaderValue, token: Range<usize>) -> Self {
         Self {

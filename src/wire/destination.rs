@@ -8,6 +8,13 @@ use crate::access::{NoDestination, RequestPath, Router, ServicePath};
 /// Where the public keys are shown; the gateway's own at the root of every host (RFC 8615).
 pub const JWKS_PATH: &str = "/.well-known/jwks.json";
 
+/// Where clients read what the gateway is as an authorization server (RFC 8414); the gateway's own on every host.
+pub const SERVER_METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+
+/// Where clients read which authorization servers a service trusts (RFC 9728), at and under this path; the gateway's own on
+/// every host, where `auth.resource_metadata` is set.
+pub const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource";
+
 /// Where Envoy asks over gRPC; the gateway's own on every host.
 pub const AUTHORIZATION_PATH: &str = "/envoy.service.auth.v3.Authorization";
 
@@ -18,6 +25,11 @@ pub struct OwnPaths {
     pub prefix: String,
     /// Further exact paths whose `POST` answers like the login. Default: none.
     pub token_paths: Vec<String>,
+    /// The path of the issuer of the gateway's tokens, where that is a URL; it stands behind the well-known path of its
+    /// metadata (RFC 8414, section 3.1). Default: none.
+    pub issuer_path: String,
+    /// Whether the gateway answers for its services as protected resources. Default: no.
+    pub describes_resources: bool,
 }
 
 /// Who answers a request, and its path in the reading that counts for whoever answers.
@@ -34,6 +46,8 @@ impl Default for OwnPaths {
         Self {
             prefix: "/auth".to_owned(),
             token_paths: Vec::new(),
+            issuer_path: String::new(),
+            describes_resources: false,
         }
     }
 }
@@ -45,7 +59,15 @@ impl OwnPaths {
             path.strip_prefix(prefix)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        self.prefixes().into_iter().any(under) || self.is_token_path(method, path)
+        self.prefixes().any(under)
+            || self.is_server_metadata(path)
+            || self.is_token_path(method, path)
+    }
+
+    /// Whether the gateway's metadata is there. An authorization server behind the gateway keeps those of its other issuers.
+    pub fn is_server_metadata(&self, path: &str) -> bool {
+        let below = path.strip_prefix(SERVER_METADATA_PATH);
+        below.is_some_and(|below| below.is_empty() || below == self.issuer_path)
     }
 
     /// Finds out who answers a request for this host (lower-case, without port and trailing dot) and this path as sent.
@@ -67,8 +89,17 @@ impl OwnPaths {
     }
 
     /// Everything at and under these paths is the gateway's, whatever the method.
-    pub fn prefixes(&self) -> [&str; 3] {
-        [&self.prefix, JWKS_PATH, AUTHORIZATION_PATH]
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let resources = self.describes_resources.then_some(RESOURCE_PATH);
+        [&*self.prefix, JWKS_PATH, AUTHORIZATION_PATH]
+            .into_iter()
+            .chain(resources)
+    }
+
+    /// Exact paths that are the gateway's, whatever the method.
+    pub fn exact(&self) -> impl Iterator<Item = String> {
+        let paths = ["", &*self.issuer_path].map(|below| format!("{SERVER_METADATA_PATH}{below}"));
+        paths.into_iter()
     }
 
     /// Whether this is a request to one of the token paths.

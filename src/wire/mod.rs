@@ -24,6 +24,7 @@ mod location;
 mod original_request;
 mod peer;
 mod problem;
+mod resource_metadata;
 mod response_fields;
 mod socket_token;
 mod upgrade;
@@ -40,7 +41,10 @@ pub use cache_control::{CacheMode, CacheRisk};
 pub use cookie::{GatewayCookies, SameSite, SecureCookie, SessionCookie, add_renewal};
 pub use cors::{Answered, Cors, Origins, announced_method};
 pub use credential::{Credential, CredentialSource, is_api_key};
-pub use destination::{AUTHORIZATION_PATH, Destination, JWKS_PATH, OwnPaths, check_request_line};
+pub use destination::{
+    AUTHORIZATION_PATH, Destination, JWKS_PATH, OwnPaths, RESOURCE_PATH, SERVER_METADATA_PATH,
+    check_request_line,
+};
 pub use destination_field::{DESTINATION, DestinationField, same_service};
 pub use ext_authz::{
     CheckedRequest, DescribedRequest, GrpcError, HeaderChanges, called_method, deny, grpc_success,
@@ -64,6 +68,7 @@ pub use location::LocationRewrite;
 pub use original_request::{ForwardAuthHeaders, ForwardAuthProxy, OriginalError, OriginalRequest};
 pub use peer::{Peer, Scheme};
 pub use problem::{BEARER_CHALLENGE, Challenges, drop_body, forbid_storing, json, problem};
+pub use resource_metadata::{ResourceMetadata, is_issuer_url, issuer_path};
 pub use response_fields::ResponseFields;
 pub use socket_token::{offered_bearer, own_protocols, with_socket_token};
 pub use upgrade::{Upgrade, UpgradeForm};

@@ -40,49 +40,56 @@ pub fn problem(status: StatusCode, detail: &str) -> Response<Bytes> {
 }
 
 /// The challenges of a 401 (RFC 9110, section 11.6.1), beside that for a bearer token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Challenges {
     /// Whether a user name and a password are accepted: that challenge comes first, in a line of its own. Some clients take
     /// the first line only, and bearer tokens are sent unasked.
     pub basic: bool,
+    /// Where the client reads which authorization servers the service trusts (RFC 9728, section 5.1): a URL of visible
+    /// ASCII without `"` and `\`.
+    pub resource_metadata: Option<Box<str>>,
 }
 
 impl Challenges {
-    fn write(self, headers: &mut HeaderMap, bearer: HeaderValue) {
+    /// Writes the challenges; `error` stands in that for a bearer token.
+    fn write(&self, headers: &mut HeaderMap, error: Option<&str>) {
         if self.basic {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(BASIC_CHALLENGE));
         }
+        let bearer = match (error, &self.resource_metadata) {
+            (None, None) => HeaderValue::from_static(BEARER_CHALLENGE),
+            (error, url) => {
+                let url = url.as_ref();
+                let url = url.map(|url| format!(", resource_metadata=\"{url}\""));
+                let (error, url) = (error.unwrap_or_default(), url.unwrap_or_default());
+                HeaderValue::from_str(&format!("{BEARER_CHALLENGE}{error}{url}"))
+                    .unwrap_or(HeaderValue::from_static(BEARER_CHALLENGE))
+            }
+        };
         headers.append(WWW_AUTHENTICATE, bearer);
     }
 
-    fn refuse(self, detail: &str, bearer: HeaderValue) -> Response<Bytes> {
+    fn refuse(&self, detail: &str, error: Option<&str>) -> Response<Bytes> {
         let mut response = problem(StatusCode::UNAUTHORIZED, detail);
-        self.write(response.headers_mut(), bearer);
+        self.write(response.headers_mut(), error);
         response
     }
 
     /// 401 for a request without a credential.
-    pub fn not_authenticated(self) -> Response<Bytes> {
-        let bearer = HeaderValue::from_static(BEARER_CHALLENGE);
-        self.refuse("Not authenticated", bearer)
+    pub fn not_authenticated(&self) -> Response<Bytes> {
+        self.refuse("Not authenticated", None)
     }
 
     /// 401 for a user name and a password that are not accepted.
-    pub fn invalid_password(self) -> Response<Bytes> {
-        let bearer = HeaderValue::from_static(BEARER_CHALLENGE);
-        self.refuse("Invalid credentials", bearer)
+    pub fn invalid_password(&self) -> Response<Bytes> {
+        self.refuse("Invalid credentials", None)
     }
 
     /// 401 for a token that does not hold. `why` is fixed text in the characters of `error_description`: visible ASCII
     /// and spaces, neither `"` nor `\`.
-    ///
-    /// # Panics
-    /// Where `why` holds a control character.
-    pub fn invalid_token(self, why: &'static str) -> Response<Bytes> {
-        let challenge =
-            format!("{BEARER_CHALLENGE}, error=\"invalid_token\", error_description=\"{why}\"");
-        let challenge = HeaderValue::from_str(&challenge).expect("a fixed text is a header value");
-        self.refuse("Invalid or expired token", challenge)
+    pub fn invalid_token(&self, why: &'static str) -> Response<Bytes> {
+        let error = format!(", error=\"invalid_token\", error_description=\"{why}\"");
+        self.refuse("Invalid or expired token", Some(&error))
     }
 }
 
@@ -166,7 +173,10 @@ mod tests {
 
     #[test]
     fn a_challenge_for_a_password_comes_first() {
-        let challenges = Challenges { basic: true };
+        let challenges = Challenges {
+            basic: true,
+            ..Challenges::default()
+        };
         for response in [
             challenges.not_authenticated(),
             challenges.invalid_password(),

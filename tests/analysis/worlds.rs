@@ -76,6 +76,7 @@ impl Recipe {
             own: OwnPaths {
                 prefix: self.prefix.to_owned(),
                 token_paths,
+                ..OwnPaths::default()
             },
         }
     }

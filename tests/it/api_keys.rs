@@ -20,12 +20,12 @@ const SERVICES: &str = "
 ";
 
 /// A key of one letter.
-fn key(letter: char) -> String {
+pub fn key(letter: char) -> String {
     // the last character carries four bits, of which two must be zero
     format!("glk_{}A", letter.to_string().repeat(42))
 }
 
-fn digest(key: &str) -> String {
+pub fn digest(key: &str) -> String {
     let hex: String = Sha256::digest(key)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -241,6 +241,38 @@ fn fill(streams: &mut [TcpStream]) {
     }
 }
 
+/// Nothing is read of a client whose upload does not go on, so that nobody sees it leave: the service has its time.
+#[test]
+fn an_upload_that_the_service_stops_reading_ends_in_time_whether_its_client_is_there_or_not() {
+    let service = Waiting::start();
+    let services = OPEN.replace(
+        "upstream: http://UPSTREAM",
+        "upstream: { servers: [http://UPSTREAM], timeouts: { response: 1s } }",
+    );
+    let gateway = gateway(&services).upstream(service.address).start();
+    let mut clients = stall(&gateway, 3, Stalled::Upload);
+    until("the uploads", || service.count() == clients.len());
+    fill(&mut clients);
+    for client in &clients {
+        SockRef::from(client)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+    drop(clients);
+    until("the end of the clients", || {
+        gateway.metric("gatelatch_client_connections") == 0.0
+    });
+    for stream in service.taken.lock().unwrap().iter_mut() {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        match stream.read_to_end(&mut Vec::new()) {
+            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
+            _ => {}
+        }
+    }
+}
+
 /// As many as are let in, and twice as many try.
 #[test]
 fn in_64_mebibytes_what_nobody_takes_is_no_reason_to_end() {

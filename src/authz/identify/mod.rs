@@ -105,18 +105,24 @@ pub enum CredentialOutcome {
 
 impl Admitted {
     /// What may change while the token lives: whether its session has ended.
-    fn holder(&self, revocations: &RevocationView) -> Result<Holder, CredentialError> {
+    fn holder(&self, revocations: &RevocationView, now: u64) -> Result<Holder, CredentialError> {
         let Self {
-            claims, identity, ..
+            claims,
+            identity,
+            key_expires_at,
+            ..
         } = self;
+        if now >= *key_expires_at {
+            return Err(CredentialError::ApiKey(KeyRefusal::Expired));
+        }
         if revocations.is_revoked(&claims.session) {
             return Err(CredentialError::Revoked);
         }
         let (identity, session) = (Arc::clone(identity), Some(claims.session));
         Ok(Holder {
             identity,
-            expires_at: claims.expires_at,
-            connection_ends_at: claims.expires_at,
+            expires_at: claims.expires_at.min(*key_expires_at),
+            connection_ends_at: claims.expires_at.min(*key_expires_at),
             session,
             renewal: None,
             look_again: None,
@@ -282,7 +288,7 @@ fn holder(checks: &Authenticator<'_>, token: &str, now: u64) -> Result<Holder, C
     } = *checks;
     match checks.verified.bearers.borrow().find(token) {
         Some(Remembered::Own(token)) if verifier.is_still_valid(&token.claims, now) => {
-            return token.holder(revocations);
+            return token.holder(revocations, now);
         }
         Some(Remembered::Foreign(token)) if trusted_issuers.is_still_valid(token, now) => {
             return Ok(bearer_of(token));
@@ -302,7 +308,10 @@ fn holder(checks: &Authenticator<'_>, token: &str, now: u64) -> Result<Holder, C
                 .verify(token, now)
                 .map_err(CredentialError::Token)?;
             let admitted = admit_bearer(checks, claims)?;
-            (admitted.holder(revocations)?, Remembered::Own(admitted))
+            (
+                admitted.holder(revocations, now)?,
+                Remembered::Own(admitted),
+            )
         }
     };
     checks.verified.bearers.borrow_mut().keep(token, remembered);
@@ -335,16 +344,25 @@ fn browser_holder(
     Ok(holder)
 }
 
-/// Whose token it is, if the list still has its user. `age` is what counts for `tokens_valid_after`.
+/// Whose token it is, if the list still has its user, and the API key that it was issued for: then the roles are the key's. `age` is what counts for `tokens_valid_after`.
 fn admit(
     directory: &Directory,
     claims: VerifiedClaims,
     age: impl Fn(&VerifiedClaims) -> Option<u64>,
 ) -> Result<Admitted, CredentialError> {
-    let identity = Arc::clone(&find_user(directory, &claims.subject, age(&claims))?.identity);
+    let user = find_user(directory, &claims.subject, age(&claims))?;
+    let (identity, key_expires_at) = match claims.api_key.as_deref() {
+        None => (&user.identity, NEVER),
+        Some(fingerprint) => {
+            let key = user.key_of(fingerprint);
+            let key = key.ok_or(CredentialError::ApiKey(KeyRefusal::Unknown))?;
+            (&key.identity, key.expires_at)
+        }
+    };
     Ok(Admitted {
+        identity: Arc::clone(identity),
         claims,
-        identity,
+        key_expires_at,
         check: None,
     })
 }

@@ -8,6 +8,7 @@ use super::{Authenticator, CredentialError, Holder, SessionRenewal, admit, find_
 use crate::access::{Identity, Subjects};
 use crate::oidc::{ProviderSettings, SubjectClaim, UsersMode};
 use crate::token::{LDAP, ProviderClaims, SessionId, VerifiedClaims};
+use crate::users::NEVER;
 
 /// A provider of the configuration, as far as its sessions are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,7 @@ pub(super) fn admit_session(
     Ok(Admitted {
         claims,
         identity: Arc::new(identity),
+        key_expires_at: NEVER,
         check: Some(check),
     })
 }
@@ -90,6 +92,7 @@ pub(super) fn admit_bearer(
     Ok(Admitted {
         claims,
         identity: Arc::new(identity),
+        key_expires_at: NEVER,
         check: None,
     })
 }
@@ -174,7 +177,7 @@ fn session_holder(
     now: u64,
 ) -> Result<Holder, CredentialError> {
     let (browsers, claims) = (checks.browsers, &admitted.claims);
-    let mut holder = admitted.holder(checks.revocations)?;
+    let mut holder = admitted.holder(checks.revocations, now)?;
     holder.connection_ends_at = browsers.last_second(claims);
     let mut is_confirmed = false;
     if let (Some(check), Some(said)) = (admitted.check, &claims.provider) {

@@ -48,6 +48,8 @@ pub(super) enum Remembered {
 pub(super) struct Admitted {
     pub(super) claims: VerifiedClaims,
     pub(super) identity: Arc<Identity>,
+    /// From this second since 1970 on the API key is refused that the token was issued for; else [`NEVER`](crate::users::NEVER).
+    pub(super) key_expires_at: u64,
     /// Of a session that began with a provider.
     pub(super) check: Option<ProviderCheck>,
 }

@@ -1,7 +1,7 @@
 //! `auth` and what lies in it.
 
 use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
-use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, CREDENTIALS, DURATION, FILE, NAME, TEXTS};
+use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, CREDENTIALS, DURATION, FILE, NAME, TEXTS, URL};
 use super::{Block, Key, Kind, LDAP, List, Rule, Shown};
 
 pub(in crate::config) static AUTH: Block = Block {
@@ -29,8 +29,39 @@ pub(in crate::config) static AUTH: Block = Block {
             "Which pages of other origins may log in, refresh, log out and ask who they are, on every host. Those that a service allows may on its hosts."),
         Key::new("providers", Kind::List(List::of(&Kind::Block(&super::PROVIDER)).nullable()),
             "OpenID providers that people sign in with."),
+        Key::new("clients", Kind::List(List::of(&Kind::Block(&CLIENT)).nullable()),
+            "Programs that may ask about any token at `introspect`, and that authenticate themselves at `revoke`."),
+        Key::new("resource_metadata", Kind::Block(&RESOURCE_METADATA), ""),
         Key::new("trusted_issuers", Kind::List(List::of(&Kind::Block(&ISSUER)).nullable()),
             "Whose tokens are accepted beside the gateway's own."),
+    ],
+};
+
+pub(in crate::config) static CLIENT: Block = Block {
+    name: "client",
+    meaning: "A program that is no user, and its secret.",
+    nullable: false,
+    rules: &[Rule::NotBoth("secret", "secret_file"), Rule::NotBoth("secret", "secret_hash"), Rule::NotBoth("secret_file", "secret_hash")],
+    keys: &[
+        Key::new("id", NAME, "`client_id`.").required(),
+        Key::new("secret_hash", Kind::Pattern(r"^sha256:|\$\{"),
+            "`sha256:` and the hash of its secret: `printf %s \"$SECRET\" | sha256sum`. The secret must be random."),
+        Key::new("secret", Kind::Filled, "The secret itself, of at least 32 bytes; rather give its hash, name a file or a variable.")
+            .examples(&[Shown::Text("${API_SECRET}")]),
+        Key::new("secret_file", FILE, "A file with the secret."),
+    ],
+};
+
+pub(in crate::config) static RESOURCE_METADATA: Block = Block {
+    name: "resource_metadata",
+    meaning: "Tells clients such as those of MCP where to get tokens (RFC 9728): every 401 of a service names a document, and that names the authorization servers.",
+    nullable: true,
+    rules: &[],
+    keys: &[
+        Key::new("authorization_servers", Kind::List(List::of(&URL).distinct()),
+            "The issuers of the tokens that services take; by default those of `trusted_issuers` and `providers`.")
+            .examples(&[Shown::List(&["https://idp.example.com"])]),
+        Key::new("scopes", Kind::List(TEXTS), "The scopes that clients may ask them for."),
     ],
 };
 

@@ -25,7 +25,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 34] = [
+pub const LINTS: [(Code, &str); 35] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -57,6 +57,10 @@ pub const LINTS: [(Code, &str); 34] = [
     (
         Code::OpenProvider,
         "anybody can open an account with the provider, and is signed in",
+    ),
+    (
+        Code::NoAuthorizationServer,
+        "a client that is told to ask the gateway for a token finds no way to have somebody sign in",
     ),
     (
         Code::NoOpenidScope,

@@ -1,8 +1,10 @@
 //! `auth`: the gateway's own endpoints and its tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::claim_path::claim_path;
+use super::clients::{clients, resource_metadata, warn_without_server};
 use super::cors;
 use super::credentials::credentials;
 use super::issuers;
@@ -19,15 +21,19 @@ use crate::config::finding::Finding;
 use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::{Auth, Server, Token};
+use crate::config::settings::{Auth, Issuer, Server, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
-use crate::token::{ClaimPath, DEVICE_AUDIENCE, SESSION_AUDIENCE};
-use crate::wire::{AcceptedCredentials, JWKS_PATH};
+use crate::oidc::ProviderSettings;
+use crate::token::{ClaimPath, DEVICE_AUDIENCE, KEY_CLAIM, SESSION_AUDIENCE};
+use crate::wire::{
+    AcceptedCredentials, JWKS_PATH, RESOURCE_PATH, ResourceMetadata, SERVER_METADATA_PATH,
+    is_issuer_url,
+};
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 11] = [
+pub(super) const REGISTERED: [&str; 12] = [
     "sub",
     "iss",
     "aud",
@@ -39,6 +45,7 @@ pub(super) const REGISTERED: [&str; 11] = [
     "sid",
     "idp",
     "idc",
+    KEY_CLAIM,
 ];
 
 /// The block, and what other parts of the file are checked against even where the block is broken.
@@ -91,25 +98,42 @@ pub(super) fn auth(
     let credentials =
         credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
+    let clients = clients(section.take("clients"), reader);
+    let resource_metadata = section
+        .take("resource_metadata")
+        .map(|entry| resource_metadata(entry, reader));
     section.finish(reader);
     let auth = token
         .zip(issuers.unwrap_or(Some(Vec::new())))
         .zip(providers.settings)
         .zip(ldap)
-        .map(|(((token, issuers), settings), ldap)| Auth {
-            path: path.clone(),
-            token_paths: token_paths.unwrap_or_default(),
-            token,
-            issuers,
-            ldap,
-            providers: settings,
-            provider_origins: providers.origins,
-            session,
-            attempts,
-            theme,
-            verify,
-            credentials,
-            cors: cors.flatten(),
+        .zip(clients)
+        .map(|((((token, issuers), settings), ldap), clients)| {
+            let metadata = resource_metadata.flatten().map(|(metadata, span)| {
+                let metadata = with_default_servers(metadata, &issuers, &settings);
+                if metadata.authorization_servers.is_empty() {
+                    warn_without_server(span, reader);
+                }
+                metadata
+            });
+            let token_paths = token_paths.unwrap_or_default();
+            Auth {
+                path: path.clone(),
+                token_paths,
+                token,
+                issuers,
+                ldap,
+                providers: settings,
+                provider_origins: providers.origins,
+                session,
+                attempts,
+                theme,
+                verify,
+                credentials,
+                cors: cors.flatten(),
+                clients,
+                resource_metadata: metadata,
+            }
         });
     Lowered {
         auth,
@@ -118,6 +142,29 @@ pub(super) fn auth(
         users_file,
         roles_claim,
         providers: providers.places,
+    }
+}
+
+/// Where nothing else is written, clients get their tokens from whoever issues those that count.
+fn with_default_servers(
+    metadata: ResourceMetadata,
+    issuers: &[Issuer],
+    providers: &[Arc<ProviderSettings>],
+) -> ResourceMetadata {
+    if !metadata.authorization_servers.is_empty() {
+        return metadata;
+    }
+    let trusted = issuers.iter().map(|issuer| &issuer.settings.issuer);
+    let named = trusted.chain(providers.iter().map(|provider| &provider.issuer));
+    let mut servers: Vec<String> = Vec::new();
+    for issuer in named.filter(|issuer| is_issuer_url(issuer)) {
+        if !servers.contains(issuer) {
+            servers.push(issuer.clone());
+        }
+    }
+    ResourceMetadata {
+        authorization_servers: servers,
+        ..metadata
     }
 }
 
@@ -163,8 +210,8 @@ fn token_paths(entry: Entry, own: &str, reader: &mut Reader<'_>) -> Option<Vec<S
             );
             return None;
         }
-        if path == JWKS_PATH {
-            let message = format!("`{path}` is where the gateway shows its public keys");
+        if [JWKS_PATH, SERVER_METADATA_PATH, RESOURCE_PATH].contains(&&*path) {
+            let message = format!("`{path}` is where the gateway answers anyway");
             reader.report(
                 Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"),
             );

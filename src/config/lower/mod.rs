@@ -7,6 +7,7 @@ mod api_keys;
 mod auth;
 mod cases;
 mod claim_path;
+mod clients;
 mod cors;
 mod credentials;
 mod identity;

@@ -215,16 +215,13 @@ fn refused_by(pattern: &Pattern, entry: &Entry, place: &Place<'_>) -> Option<Fin
         .filter(|piece| piece.contains('%'));
     let error =
         pieces.find_map(|piece| RequestPath::parse(&format!("/{piece}"), place.paths).err())?;
-    let (what, key, instead) = match error {
-        PathError::EncodedSlash => (
-            "`%2F`".to_owned(),
-            "allow_encoded_slash",
-            "`/` where a segment ends, or ",
-        ),
-        PathError::EncodedReserved(byte) => {
-            (format!("`%{byte:02X}`"), "allow_encoded_reserved", "")
-        }
-        _ => return None,
+    let (what, key, instead) = if let PathError::EncodedReserved(byte) = error {
+        (format!("`%{byte:02X}`"), "allow_encoded_reserved", "")
+    } else if error == PathError::EncodedSlash {
+        let instead = "`/` where a segment ends, or ";
+        ("`%2F`".to_owned(), "allow_encoded_slash", instead)
+    } else {
+        return None;
     };
     let message = format!(
         "`{}` never matches: the service refuses requests with {what} in the path",

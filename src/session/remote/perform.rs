@@ -26,6 +26,10 @@ pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
                 store::exchange(connection, &order, revocations).await,
             )
         }
+        Job::Look(session, look, reply) => {
+            let found = store::look(connection, session, &look, revocations).await;
+            finish(reply, used, found);
+        }
         Job::End(order, reply) => {
             let ended = store::end(connection, order, revocations).await;
             finish(reply, used, ended.map(drop));

@@ -9,8 +9,10 @@ use super::index;
 use super::link::Connection;
 use super::names::{browser_key, family_key};
 use crate::session::browser::IndexKey;
-use crate::session::family::{Family, Shown};
-use crate::session::job::{EndSession, ExchangeOrder, Open, StoreMemory, TokenExchange};
+use crate::session::family::{Family, Look, Shown};
+use crate::session::job::{
+    EndSession, ExchangeOrder, GoodRefreshToken, Open, StoreMemory, TokenExchange,
+};
 use crate::session::revocations::Revocations;
 use crate::token::SessionId;
 
@@ -110,6 +112,21 @@ pub(super) async fn exchange(
     }
     // more requests at a time than any client makes
     Ok(TokenExchange::Refused)
+}
+
+/// What is known of a refresh token, which stays as it is.
+pub(super) async fn look(
+    connection: &mut Connection,
+    session: SessionId,
+    look: &Look,
+    revocations: &Revocations,
+) -> RedisResult<Option<GoodRefreshToken>> {
+    let text: Option<String> = connection
+        .query(cmd("GET").arg(family_key(&session)))
+        .await?;
+    let family = text.and_then(|text| serde_json::from_str::<Family>(&text).ok());
+    let family = family.filter(|_| !revocations.contains(&session));
+    Ok(family.and_then(|family| GoodRefreshToken::of(&family, look)))
 }
 
 /// Deletes what is kept of the session, says whether there was anything, and announces the end of the session, each even where the other fails. While the family may still
