@@ -29,7 +29,7 @@ use super::unchecked::{UncheckedPair, UncheckedRequest, Unjudged};
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
-use crate::identify::{CredentialError, CredentialOutcome, Identified};
+use crate::identify::{CredentialError, CredentialOutcome};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
 use crate::upstream::{ClientBody, Outbound, RequestContext};
@@ -261,26 +261,17 @@ impl Arrived<'_> {
             })));
         }
         let Unjudged { mut intake, body } = request;
-        let identified = identify_sender(worker, pinned, &mut intake);
-        let mut identified = identified.refused_for(self.refused);
+        let mut identified = identify_sender(worker, pinned, &mut intake).refused_for(self.refused);
         facts.identify(&identified);
         refuse_foreign(service, &intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
-        let Identified {
-            caller, credential, ..
-        } = identified;
+        let (caller, credential) = (identified.caller, identified.credential);
         let paths = RequestedPaths {
             target: &path,
             destination: destination.as_ref(),
         };
-        let permit = enforce(
-            service,
-            (&intake.head.method, paths),
-            &caller,
-            &credential,
-            facts,
-        )
-        .map_err(|denial| {
+        let asked = (&intake.head.method, paths);
+        let permit = enforce(service, asked, &caller, &credential, facts).map_err(|denial| {
             let denial = denial.naming(|| snapshot.metadata_url(&intake.site, service));
             or_sign_in(denial, service, snapshot, &path, &intake)
         })?;

@@ -68,7 +68,7 @@ impl ShownClient {
 fn basic(headers: &HeaderMap) -> Option<Vec<ClientReading>> {
     let field = headers.get(AUTHORIZATION)?.as_bytes();
     let (scheme, rest) = field.split_at_checked("Basic".len())?;
-    if !scheme.eq_ignore_ascii_case(b"Basic") || !rest.first().is_none_or(|byte| *byte == b' ') {
+    if !scheme.eq_ignore_ascii_case(b"Basic") || rest.first().is_some_and(|byte| *byte != b' ') {
         return None;
     }
     let token = std::str::from_utf8(rest.trim_ascii()).unwrap_or_default();

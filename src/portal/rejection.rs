@@ -204,19 +204,22 @@ impl LoginDenial {
             },
         );
         if status == StatusCode::UNAUTHORIZED {
-            // every 401 has a challenge (RFC 9110, section 15.5.2), that to a client in the body too
-            let challenge = if self == Self::Client {
-                wire::BASIC_CHALLENGE
-            } else {
-                wire::BEARER_CHALLENGE
-            };
-            let challenge = HeaderValue::from_static(challenge);
+            let challenge = HeaderValue::from_static(self.challenge());
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+
+    /// Every 401 has one (RFC 9110, section 15.5.2), also that to a client that authenticates in the body.
+    fn challenge(self) -> &'static str {
+        if self == Self::Client {
+            wire::BASIC_CHALLENGE
+        } else {
+            wire::BEARER_CHALLENGE
+        }
     }
 
     /// In seconds.

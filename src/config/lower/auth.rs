@@ -11,7 +11,7 @@ use super::issuers;
 use super::keys::{self, Keys};
 use super::ldap;
 use super::login::login;
-use super::providers::{self, providers};
+use super::providers::{self, LoweredProviders, providers};
 use super::session::session;
 use super::upstream::SystemRoots;
 use super::{Defaults, UsersFile, distinct, label};
@@ -25,6 +25,7 @@ use crate::config::settings::{Auth, Issuer, Server, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
+use crate::ldap::LdapSettings;
 use crate::oidc::ProviderSettings;
 use crate::token::{ClaimPath, DEVICE_AUDIENCE, KEY_CLAIM, SESSION_AUDIENCE};
 use crate::wire::{
@@ -68,58 +69,39 @@ pub(super) fn auth(
 ) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
     let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new(), &blocks::AUTH));
-    let path = section
-        .take("path")
-        .and_then(|entry| own_path(&entry, reader))
-        .unwrap_or_else(|| "/auth".to_owned());
+    let path = section.take("path");
+    let path = path.and_then(|entry| own_path(&entry, reader));
+    let path = path.unwrap_or_else(|| "/auth".to_owned());
     let users_file = users_file(section.take("users_file"), reader);
-    let token_paths = section
-        .take("token_paths")
-        .and_then(|entry| token_paths(entry, &path, reader));
-    let token = section
-        .take("token")
-        .and_then(|entry| reader.section(entry, &blocks::TOKEN));
-    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new(), &blocks::TOKEN));
-    let (token, roles_claim) = lower_token(token, defaults, reader);
-    let issuers = section
-        .take("trusted_issuers")
-        .map(|entry| issuers::issuers(entry, token.as_ref(), reader));
-    let ldap = ldap::ldap(section.take("ldap"), roots, reader);
-    let shared = providers::Shared {
-        own: token.as_ref(),
-        roots,
-    };
-    let providers = providers(section.take("providers"), &shared, reader);
+    let token_paths = section.take("token_paths");
+    let token_paths = token_paths.and_then(|entry| self::token_paths(entry, &path, reader));
+    let (token, roles_claim) = own_token(&mut section, defaults, reader);
+    let Trusted {
+        issuers,
+        ldap,
+        providers,
+    } = trusted(&mut section, token.as_ref(), roots, reader);
     let session = session(section.take("session"), reader);
     let (theme, attempts) = login(section.take("login"), reader);
-    let verify = section
-        .choice("verify", blocks::VERIFY, reader)
-        .unwrap_or_default();
+    let verify = section.choice("verify", blocks::VERIFY, reader);
     let credentials =
         credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     let clients = clients(section.take("clients"), reader);
-    let resource_metadata = section
-        .take("resource_metadata")
-        .map(|entry| resource_metadata(entry, reader));
+    let metadata = section.take("resource_metadata");
+    let metadata = metadata.and_then(|entry| resource_metadata(entry, reader));
     section.finish(reader);
     let auth = token
-        .zip(issuers.unwrap_or(Some(Vec::new())))
+        .zip(issuers)
         .zip(providers.settings)
         .zip(ldap)
         .zip(clients)
         .map(|((((token, issuers), settings), ldap), clients)| {
-            let metadata = resource_metadata.flatten().map(|(metadata, span)| {
-                let metadata = with_default_servers(metadata, &issuers, &settings);
-                if metadata.authorization_servers.is_empty() {
-                    warn_without_server(span, reader);
-                }
-                metadata
-            });
-            let token_paths = token_paths.unwrap_or_default();
+            let metadata =
+                metadata.map(|one| with_default_servers(one, &issuers, &settings, reader));
             Auth {
                 path: path.clone(),
-                token_paths,
+                token_paths: token_paths.unwrap_or_default(),
                 token,
                 issuers,
                 ldap,
@@ -128,7 +110,7 @@ pub(super) fn auth(
                 session,
                 attempts,
                 theme,
-                verify,
+                verify: verify.unwrap_or_default(),
                 credentials,
                 cors: cors.flatten(),
                 clients,
@@ -145,11 +127,48 @@ pub(super) fn auth(
     }
 }
 
+/// The `token` block and its roles claim.
+fn own_token(
+    section: &mut Section,
+    defaults: &Defaults<'_>,
+    reader: &mut Reader<'_>,
+) -> (Option<Token>, ClaimPath) {
+    let token = section.take("token");
+    let token = token.and_then(|entry| reader.section(entry, &blocks::TOKEN));
+    let token = token.unwrap_or_else(|| Section::new(section.span(), Vec::new(), &blocks::TOKEN));
+    lower_token(token, defaults, reader)
+}
+
+/// Whose word counts beside that of the user list; `None` where it was refused.
+struct Trusted {
+    issuers: Option<Vec<Issuer>>,
+    ldap: Option<Option<LdapSettings>>,
+    providers: LoweredProviders,
+}
+
+fn trusted(
+    section: &mut Section,
+    own: Option<&Token>,
+    roots: &SystemRoots,
+    reader: &mut Reader<'_>,
+) -> Trusted {
+    let issuers = section.take("trusted_issuers");
+    let issuers = issuers.map(|entry| issuers::issuers(entry, own, reader));
+    let ldap = ldap::ldap(section.take("ldap"), roots, reader);
+    let shared = providers::Shared { own, roots };
+    Trusted {
+        issuers: issuers.unwrap_or(Some(Vec::new())),
+        ldap,
+        providers: providers(section.take("providers"), &shared, reader),
+    }
+}
+
 /// Where nothing else is written, clients get their tokens from whoever issues those that count.
 fn with_default_servers(
-    metadata: ResourceMetadata,
+    (metadata, span): (ResourceMetadata, Span),
     issuers: &[Issuer],
     providers: &[Arc<ProviderSettings>],
+    reader: &mut Reader<'_>,
 ) -> ResourceMetadata {
     if !metadata.authorization_servers.is_empty() {
         return metadata;
@@ -161,6 +180,9 @@ fn with_default_servers(
         if !servers.contains(issuer) {
             servers.push(issuer.clone());
         }
+    }
+    if servers.is_empty() {
+        warn_without_server(span, reader);
     }
     ResourceMetadata {
         authorization_servers: servers,

@@ -141,6 +141,17 @@ fn router(services: &[Service], places: &[Places], reader: &mut Reader<'_>) -> O
     None
 }
 
+/// Those of the service, else of `auth`.
+fn own_credentials(
+    section: &mut Section,
+    service: Span,
+    shared: &Shared<'_>,
+    reader: &mut Reader<'_>,
+) -> AcceptedCredentials {
+    let entry = section.take("credentials");
+    credentials(entry, (Some(service), shared.server), reader).unwrap_or(shared.credentials)
+}
+
 /// `None` where something that the service cannot do without was refused.
 fn service(
     entry: Entry,
@@ -175,11 +186,7 @@ fn service(
     lint_rates(rate, &lowered, &place, reader);
     let (rates, spans) = (service_rates(rate, &lowered), lowered.spans);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    let credentials = credentials(
-        section.take("credentials"),
-        (Some(span), shared.server),
-        reader,
-    );
+    let credentials = own_credentials(&mut section, span, shared, reader);
     let login_redirect = section.boolean("login_redirect", reader);
     let openapi = section.take("openapi");
     let document = openapi.and_then(|entry| document(entry, mount.as_ref(), reader));
@@ -202,7 +209,7 @@ fn service(
         body_limit: smaller(body_limit, shared.body_limit),
         rewrite_location: fields.rewrite_location,
         cache: fields.cache,
-        credentials: credentials.unwrap_or(shared.credentials),
+        credentials,
         login_redirect: login_redirect.unwrap_or(true),
         document,
     };

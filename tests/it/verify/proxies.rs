@@ -29,6 +29,14 @@ const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSoc
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
+/// What a trusted proxy before Envoy may have written.
+const WRITTEN_BEFORE_ENVOY: [&str; 4] = [
+    "Forwarded",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Real-IP",
+];
+
 /// Names under which a client says who it is, where it comes from, or which other path, method or host counts: those that are
 /// known, and some of families whose names nobody can list.
 const FORGED: [&str; 54] = [
@@ -177,6 +185,8 @@ struct Program {
     resets: bool,
     /// Whether it understands HTTP/2 without TLS.
     speaks_http2: bool,
+    /// Fields of a trusted proxy that stay as it wrote them: the client of these tests is at the address of one.
+    keeps: &'static [&'static str],
 }
 
 impl Program {
@@ -188,6 +198,7 @@ impl Program {
             expects: "",
             resets: false,
             speaks_http2: true,
+            keeps: &[],
         }
     }
 }
@@ -272,7 +283,12 @@ impl Conversation<'_> {
 
     /// Nothing that a client says about itself, or about what it asked, in any spelling; all that is the application's.
     fn liars(&self) {
-        let forged: Vec<_> = FORGED.iter().flat_map(|name| spellings(name)).collect();
+        let kept = |name: &&&str| {
+            let mut kept = self.program.keeps.iter();
+            kept.any(|one| name.eq_ignore_ascii_case(one))
+        };
+        let forged = FORGED.iter().filter(|name| !kept(name));
+        let forged: Vec<_> = forged.flat_map(|name| spellings(name)).collect();
         let names = forged.iter().map(|name| format!("{name}: forged\r\n"));
         let lines: Vec<_> = names.collect();
         for (path, credential, user) in [
@@ -576,6 +592,7 @@ fn envoy_asks() {
 fn envoy_asks_over_grpc() {
     converse(&Program {
         verify: "",
+        keeps: &WRITTEN_BEFORE_ENVOY,
         ..Program::new(Front::envoy_grpc)
     });
 }
@@ -584,6 +601,7 @@ fn envoy_asks_over_grpc() {
 fn envoy_asks_over_grpc_with_fields_joined() {
     converse(&Program {
         verify: "",
+        keeps: &WRITTEN_BEFORE_ENVOY,
         ..Program::new(Front::envoy_grpc_merging)
     });
 }
