@@ -1,5 +1,7 @@
 //! The whole way of a sign-in, with a provider that does what a test says: also what no good one does.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -23,7 +25,7 @@ pub fn with(provider: &ScriptedProvider, more: &str) -> GatewayBuilder {
 }
 
 /// The same with further keys of `auth`.
-fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuilder {
+pub fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuilder {
     let upstream = Upstream::new(|request| {
         let told = |name: &str| request.fields(name).concat();
         ok(&format!(
@@ -64,9 +66,14 @@ fn cookies(answer: &Answer) -> String {
 }
 
 pub fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
+    visit_through(gateway.address, provider, next)
+}
+
+/// The same with another program in front.
+pub fn visit_through(front: SocketAddr, provider: &ScriptedProvider, next: &str) -> Visit {
     let mut begun = None;
     until("the provider is known", || {
-        let answer = open(gateway, &format!("/auth/login/corp{next}"), "");
+        let answer = get(front, &format!("/auth/login/corp{next}"), NAVIGATION);
         let is_known = answer.status == 303;
         begun = Some(answer);
         is_known
@@ -86,7 +93,15 @@ pub fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visi
 }
 
 pub fn come_back(gateway: &Gateway, visit: &Visit) -> Answer {
-    open(gateway, &visit.callback, &visit.cookie)
+    come_back_through(gateway.address, visit)
+}
+
+pub fn come_back_through(front: SocketAddr, visit: &Visit) -> Answer {
+    get(
+        front,
+        &visit.callback,
+        &format!("{NAVIGATION}{}", visit.cookie),
+    )
 }
 
 /// The next event of a sign-in that has failed, once the provider is known.
