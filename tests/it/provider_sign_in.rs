@@ -15,6 +15,8 @@ const SERVICES: &str = "
     rules:
       - { path: /jobs, allow: authenticated }
       - { path: /admin, allow: { roles: [admin] } }
+      - { path: '/of/{id}', allow: { user: '{id}' } }
+      - { path: /named, allow: { user: walter-1 } }
 ";
 
 /// Long enough for a key of HS256.
@@ -311,6 +313,33 @@ fn nobody_of_a_provider_signs_in_under_a_name_of_the_list() {
         let answer = come_back(&gateway, &visit(&gateway, &provider, ""));
         assert_eq!(answer.status, 403, "{name}");
         assert_eq!(login_failed(&gateway)["reason"], "not_allowed");
+    }
+}
+
+#[test]
+fn rules_about_a_user_are_about_people_of_a_provider_until_the_list_has_the_name() {
+    let provider = ScriptedProvider::start();
+    let gateway = with(&provider, "").start();
+    let session = session(&come_back(&gateway, &visit(&gateway, &provider, "")));
+    for (path, status) in [
+        ("/of/walter-1", 200),
+        ("/named", 200),
+        ("/of/rita", 403),
+        ("/of/Walter-1", 403),
+    ] {
+        assert_eq!(open(&gateway, path, &session).status, status, "{path}");
+    }
+    let users = gateway.read("users.yaml");
+    for name in ["walter-1", "Walter-1"] {
+        let listed = format!("{users}\n  {name}: {{ roles: [admin] }}\n");
+        gateway.replace("users.yaml", &listed);
+        until("the session is refused", || {
+            open(&gateway, "/of/walter-1", &session).status == 303
+        });
+        gateway.replace("users.yaml", &users);
+        until("it counts again", || {
+            open(&gateway, "/of/walter-1", &session).status == 200
+        });
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 34] = [
+pub const LINTS: [(Code, &str); 35] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -57,6 +57,10 @@ pub const LINTS: [(Code, &str); 34] = [
     (
         Code::OpenProvider,
         "anybody can open an account with the provider, and is signed in",
+    ),
+    (
+        Code::SharedSubjects,
+        "whoever gets the name of somebody else with the other provider passes for that person",
     ),
     (
         Code::NoAuthorizationServer,
