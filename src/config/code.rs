@@ -77,6 +77,8 @@ codes! {
     ExposedKeys = "exposed-keys",
     /// A provider of everybody that everybody may sign in with.
     OpenProvider = "open-provider",
+    /// Equal names of two providers are one user.
+    SharedSubjects = "shared-subjects",
     /// Clients are sent to the gateway to have somebody sign in, where they cannot.
     NoAuthorizationServer = "no-authorization-server",
     /// A provider that is not asked who has signed in.

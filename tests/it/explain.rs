@@ -568,11 +568,28 @@ fn somebody_of_a_provider_is_simulated() {
             4,
             "`ann` of `corp` with no roles",
         ),
-        // nobody of a provider is meant by the name of a user
+        // a parameter is compared with the subject, whoever vouches for it
         (
             &["GET", "/users/ann/cv", "--as", "ann", "--provider", "corp"],
+            0,
+            "`ann` of `corp` with no roles",
+        ),
+        (
+            &["GET", "/users/bea/cv", "--as", "ann", "--provider", "corp"],
             4,
             "`ann` of `corp` with no roles",
+        ),
+        (
+            &[
+                "GET",
+                "/users/carl/cv",
+                "--as",
+                "carl",
+                "--provider",
+                "corp",
+            ],
+            3,
+            "`carl` of `corp`, who is refused: a user of the list has the name of its subject",
         ),
         (
             &["GET", "/jobs", "--as", "Carl", "--provider", "corp"],

@@ -1,5 +1,7 @@
 //! The whole way of a sign-in, with a provider that does what a test says: also what no good one does.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -13,6 +15,8 @@ const SERVICES: &str = "
     rules:
       - { path: /jobs, allow: authenticated }
       - { path: /admin, allow: { roles: [admin] } }
+      - { path: '/of/{id}', allow: { user: '{id}' } }
+      - { path: /named, allow: { user: walter-1 } }
 ";
 
 /// Long enough for a key of HS256.
@@ -23,7 +27,7 @@ pub fn with(provider: &ScriptedProvider, more: &str) -> GatewayBuilder {
 }
 
 /// The same with further keys of `auth`.
-fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuilder {
+pub fn with_auth(provider: &ScriptedProvider, more: &str, auth: &str) -> GatewayBuilder {
     let upstream = Upstream::new(|request| {
         let told = |name: &str| request.fields(name).concat();
         ok(&format!(
@@ -64,9 +68,14 @@ fn cookies(answer: &Answer) -> String {
 }
 
 pub fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visit {
+    visit_through(gateway.address, provider, next)
+}
+
+/// The same with another program in front.
+pub fn visit_through(front: SocketAddr, provider: &ScriptedProvider, next: &str) -> Visit {
     let mut begun = None;
     until("the provider is known", || {
-        let answer = open(gateway, &format!("/auth/login/corp{next}"), "");
+        let answer = get(front, &format!("/auth/login/corp{next}"), NAVIGATION);
         let is_known = answer.status == 303;
         begun = Some(answer);
         is_known
@@ -86,7 +95,15 @@ pub fn visit(gateway: &Gateway, provider: &ScriptedProvider, next: &str) -> Visi
 }
 
 pub fn come_back(gateway: &Gateway, visit: &Visit) -> Answer {
-    open(gateway, &visit.callback, &visit.cookie)
+    come_back_through(gateway.address, visit)
+}
+
+pub fn come_back_through(front: SocketAddr, visit: &Visit) -> Answer {
+    get(
+        front,
+        &visit.callback,
+        &format!("{NAVIGATION}{}", visit.cookie),
+    )
 }
 
 /// The next event of a sign-in that has failed, once the provider is known.
@@ -296,6 +313,33 @@ fn nobody_of_a_provider_signs_in_under_a_name_of_the_list() {
         let answer = come_back(&gateway, &visit(&gateway, &provider, ""));
         assert_eq!(answer.status, 403, "{name}");
         assert_eq!(login_failed(&gateway)["reason"], "not_allowed");
+    }
+}
+
+#[test]
+fn rules_about_a_user_are_about_people_of_a_provider_until_the_list_has_the_name() {
+    let provider = ScriptedProvider::start();
+    let gateway = with(&provider, "").start();
+    let session = session(&come_back(&gateway, &visit(&gateway, &provider, "")));
+    for (path, status) in [
+        ("/of/walter-1", 200),
+        ("/named", 200),
+        ("/of/rita", 403),
+        ("/of/Walter-1", 403),
+    ] {
+        assert_eq!(open(&gateway, path, &session).status, status, "{path}");
+    }
+    let users = gateway.read("users.yaml");
+    for name in ["walter-1", "Walter-1"] {
+        let listed = format!("{users}\n  {name}: {{ roles: [admin] }}\n");
+        gateway.replace("users.yaml", &listed);
+        until("the session is refused", || {
+            open(&gateway, "/of/walter-1", &session).status == 303
+        });
+        gateway.replace("users.yaml", &users);
+        until("it counts again", || {
+            open(&gateway, "/of/walter-1", &session).status == 200
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub use self::credential_error::CredentialError;
 use self::passwords::RememberedUser;
 pub use self::passwords::{CheckGuard, PairCheck, PairDigest, PendingCheck, VerifiedPasswords};
-pub use self::provider_session::{Confirmations, SessionProvider, identity_of};
+pub use self::provider_session::{Confirmations, SessionProvider, admit_unlisted, identity_of};
 use self::provider_session::{Look, admit_bearer, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};

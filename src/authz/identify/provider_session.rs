@@ -7,8 +7,8 @@ use super::remembered::{Admitted, ProviderCheck};
 use super::{Authenticator, CredentialError, Holder, SessionRenewal, admit, find_user, refused};
 use crate::access::{Identity, Subjects};
 use crate::oidc::{ProviderSettings, SubjectClaim, UsersMode};
-use crate::token::{LDAP, ProviderClaims, SessionId, VerifiedClaims};
-use crate::users::NEVER;
+use crate::token::{ProviderClaims, SessionId, VerifiedClaims};
+use crate::users::{Directory, NEVER, UserRefusal};
 
 /// A provider of the configuration, as far as its sessions are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,18 +116,12 @@ fn vouched<'c>(
             ..Identity::clone(&user.identity)
         }
     } else {
-        let mut identity = identity_of(subject, said);
-        directory.admit_foreign(&identity, age).map_err(refused)?;
-        // no user of the list has the name: it is one of the same people
-        if *said.provider == *LDAP {
-            identity.subjects = Subjects::Users;
-        }
-        identity
+        admit_unlisted(directory, identity_of(subject, said)).map_err(refused)?
     };
     Ok((identity, provider))
 }
 
-/// Somebody whom a provider has identified, and who is no user of the list.
+/// Somebody whom a provider has identified; whether the user list has the name, [`admit_unlisted`] checks.
 pub fn identity_of(subject: &str, said: &ProviderClaims) -> Identity {
     Identity {
         subject: subject.into(),
@@ -138,6 +132,20 @@ pub fn identity_of(subject: &str, said: &ProviderClaims) -> Identity {
         subjects: Subjects::Foreign,
         provider: Some(said.provider.clone()),
     }
+}
+
+/// Somebody who is not on the user list, as one of the users: `user` conditions are about them as well.
+///
+/// # Errors
+/// [`UserRefusal`] where a user of the list has the name, in whatever case: nobody is two people.
+pub fn admit_unlisted(
+    directory: &Directory,
+    mut identity: Identity,
+) -> Result<Identity, UserRefusal> {
+    identity.subjects = Subjects::Foreign;
+    directory.admit_foreign(&identity, None)?;
+    identity.subjects = Subjects::Users;
+    Ok(identity)
 }
 
 /// The session under the newest that its provider has said.

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{AccessSubject, Claim, ClaimValue, Identity, Subjects};
+use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::cli::words::trimmed;
 use crate::config::Config;
-use crate::identify::identity_of;
+use crate::identify::{admit_unlisted, identity_of};
 use crate::ldap::{DirectoryGroup, LdapDirectory, LdapFailure, LdapSettings};
 use crate::oidc::UsersMode;
 use crate::telemetry::metrics::Metrics;
@@ -135,9 +135,13 @@ impl SubjectArgs {
                 "`{subject}` of `{provider}`, who is refused: {why}"
             ))
         };
-        let (identity, admitted) = match settings.users {
+        let admitted = match settings.users {
             UsersMode::Listed => match config.directory.find(subject) {
-                Some(user) => (Arc::clone(&user.identity), user.admit(None)),
+                // whoever signs in now is young enough
+                Some(user) => match user.admit(None) {
+                    Ok(()) | Err(UserRefusal::TooOld) => Ok(Arc::clone(&user.identity)),
+                    Err(refusal) => Err(refusal),
+                },
                 None => return Ok(refused("nobody of this name is on the user list")),
             },
             UsersMode::Any => {
@@ -148,13 +152,11 @@ impl SubjectArgs {
                     ..ProviderClaims::default()
                 };
                 let identity = identity_of(subject, &said);
-                let admitted = config.directory.admit_foreign(&identity, None);
-                (Arc::new(identity), admitted)
+                admit_unlisted(&config.directory, identity).map(Arc::new)
             }
         };
         Ok(match admitted {
-            // whoever signs in now is young enough
-            Ok(()) | Err(UserRefusal::TooOld) => {
+            Ok(identity) => {
                 let roles = roles_text(&identity.roles);
                 let name = format!("`{subject}` of `{provider}` with {roles}");
                 self.known(identity, name)
@@ -170,7 +172,7 @@ impl SubjectArgs {
         ldap: &LdapSettings,
         config: &Config,
     ) -> anyhow::Result<SimulatedCaller> {
-        let mut identity = if self.groups.is_empty() {
+        let identity = if self.groups.is_empty() {
             match look_up(subject, ldap)? {
                 Some(found) => found,
                 None => {
@@ -191,15 +193,16 @@ impl SubjectArgs {
             };
             identity_of(subject, &said)
         };
-        identity.subjects = Subjects::Foreign;
-        if let Err(refusal) = config.directory.admit_foreign(&identity, None) {
-            let name = format!("`{subject}` of `{LDAP}`, who is refused: {refusal}");
-            return Ok(self.refused(name));
-        }
-        identity.subjects = Subjects::Users;
-        let roles = roles_text(&identity.roles);
-        let name = format!("`{subject}` of `{LDAP}` with {roles}");
-        Ok(self.known(Arc::new(identity), name))
+        Ok(match admit_unlisted(&config.directory, identity) {
+            Ok(identity) => {
+                let roles = roles_text(&identity.roles);
+                let name = format!("`{subject}` of `{LDAP}` with {roles}");
+                self.known(Arc::new(identity), name)
+            }
+            Err(refusal) => self.refused(format!(
+                "`{subject}` of `{LDAP}`, who is refused: {refusal}"
+            )),
+        })
     }
 
     /// The bearer of another issuer's token. Keys that are published somewhere are known to a running gateway only.

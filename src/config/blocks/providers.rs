@@ -34,7 +34,7 @@ pub(in crate::config) static PROVIDER: Block = Block {
 
         Key::new("allow", Kind::Block(&PROVIDER_ALLOW), ""),
         Key::new("users", Kind::Choice(|| words(USERS_MODE)),
-            "`listed`: who signs in must be in the users file, and has the roles that it says.").default(Shown::Text("any")),
+            "`listed`: who signs in must be in the users file, and has the roles that it says. `any`: `user` conditions are about the subject as well; equal subjects of two providers are one user, and a name that the users file has is refused.").default(Shown::Text("any")),
         Key::new("refresh", DURATION, "How often the provider is asked again whether a session holds.").default(Shown::Text("15m")),
         Key::new("logout", Kind::Choice(|| words(LOGOUT_MODE)),
             "What signing out ends: the session here, or the one at the provider as well.").default(Shown::Text("local")),

@@ -59,6 +59,10 @@ pub const LINTS: [(Code, &str); 35] = [
         "anybody can open an account with the provider, and is signed in",
     ),
     (
+        Code::SharedSubjects,
+        "whoever gets the name of somebody else with the other provider passes for that person",
+    ),
+    (
         Code::NoAuthorizationServer,
         "a client that is told to ask the gateway for a token finds no way to have somebody sign in",
     ),

@@ -44,7 +44,7 @@ pub(in crate::config) fn open_provider(settings: &ProviderSettings, span: Span) 
 /// Roles that no rule asks for but one of nearly the same name, and lists that nobody is on.
 pub(in crate::config) fn providers(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
     let asked = asked_roles(config);
-    let mut findings = Vec::new();
+    let mut findings = shared_subjects(config, places);
     for (provider, places) in config.auth.providers.iter().zip(places) {
         let unasked = places
             .roles
@@ -70,6 +70,40 @@ pub(in crate::config) fn providers(config: &Config, places: &[ProviderPlaces]) -
                 "list who may, each under the name that `subject` gives, or take `users` away",
             ));
         }
+    }
+    findings
+}
+
+/// Providers whose people may have the names of people of another one.
+fn shared_subjects(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
+    let providers = config.auth.providers.iter().zip(places);
+    let providers = providers.filter(|(provider, _)| provider.users == UsersMode::Any);
+    let mut before: Vec<&ProviderSettings> = Vec::new();
+    let mut findings = Vec::new();
+    for (provider, places) in providers {
+        // the same issuer gives a name once
+        let is_same = |other: &&&ProviderSettings| {
+            (&other.issuer, other.subject) == (&provider.issuer, provider.subject)
+        };
+        let other = before.iter().find(|other| !is_same(other));
+        let other = other.map(|other| format!("the provider `{}`", other.name));
+        let other = other.or_else(|| {
+            config
+                .auth
+                .ldap
+                .as_ref()
+                .map(|_| "the directory".to_owned())
+        });
+        findings.extend(other.map(|other| {
+            let message = format!(
+                "somebody of the provider `{}` is the same user as somebody of {other} with the same name, for rules, rates and services",
+                provider.name
+            );
+            Finding::warning(Code::SharedSubjects, places.name, message).help(
+                "write `allow_lints: [shared-subjects]` at the top where both give a name to the same person only, or `users: listed`",
+            )
+        }));
+        before.push(provider);
     }
     findings
 }

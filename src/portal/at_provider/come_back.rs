@@ -13,7 +13,7 @@ use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::Identity;
 use crate::ambient;
-use crate::identify::{SessionProvider, identity_of};
+use crate::identify::{SessionProvider, admit_unlisted, identity_of};
 use crate::oidc::{
     AuthorizationResponse, LogoutMode, OAuthErrorCode, Provider, ProviderError, ProviderSignIn,
     SignInSecrets, UsersMode,
@@ -272,11 +272,10 @@ impl Portal {
                 Ok(Arc::clone(&user.identity))
             }
             UsersMode::Any => {
-                let identity = identity_of(subject, said);
-                self.directory
-                    .admit_foreign(&identity, Some(now))
-                    .map_err(|refusal| refuse(&refusal.to_string()))?;
-                Ok(Arc::new(identity))
+                let admitted = admit_unlisted(&self.directory, identity_of(subject, said));
+                admitted
+                    .map(Arc::new)
+                    .map_err(|refusal| refuse(&refusal.to_string()))
             }
         }
     }

@@ -198,7 +198,7 @@ fn a_session_of_a_provider_has_the_identity_that_is_signed() {
         subject: "bea".into(),
         roles: vec!["staff".into(), "admin".into()],
         name: Some("Bea".into()),
-        subjects: Subjects::Foreign,
+        subjects: Subjects::Users,
         provider: Some("corp".into()),
         ..Identity::default()
     };
