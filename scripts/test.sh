@@ -130,6 +130,11 @@ missing_packages() {
     command -v ip >/dev/null || echo iproute2
     command -v npm >/dev/null || echo npm
     command -v promtool >/dev/null || echo prometheus
+    command -v git >/dev/null || echo git
+    command -v wget >/dev/null || echo wget
+    command -v rclone >/dev/null || echo rclone
+    command -v restic >/dev/null || echo restic
+    command -v cadaver >/dev/null || echo cadaver
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 

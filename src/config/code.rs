@@ -131,6 +131,8 @@ codes! {
     MixedCosts = "mixed-costs",
     /// The admin listener is open to others than this machine.
     OpenAdmin = "open-admin",
+    /// Passwords with each request, on a listener without TLS.
+    ClearPasswords = "clear-passwords",
     /// Denials that are only reported.
     ReportOnly = "report-only",
     /// A rate that never refuses a request.

@@ -1,7 +1,7 @@
 //! Where in a file the secrets lie, and what may be one: a value is shown where its key is one of the configuration's
 //! that holds no secret, and it has the shape that belongs there. Of a users file nothing else is shown.
 
-use super::blocks::{Block, Kind, TRACING, USERS, root_of};
+use super::blocks::{Block, CREDENTIALS, Kind, TRACING, USERS, root_of};
 use super::finding::nearest;
 use super::shown::{
     REDACTED, is_random, is_reference, looks_secret, may_be_secret, may_name_secret, names_file,
@@ -65,6 +65,8 @@ enum Secrecy {
     FileName,
     /// A map of values of which each is a secret.
     Values,
+    /// A list of kinds of credentials, under a key of which people think that credentials belong there.
+    Credentials,
     Secret,
 }
 
@@ -106,9 +108,11 @@ impl SecretPlaces {
             Value::List(items) => {
                 let inner = match secrecy {
                     Secrecy::Known(kind) => kind.elements().map_or(Secrecy::Secret, Secrecy::Known),
-                    Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret => {
-                        secrecy
-                    }
+                    Secrecy::Unknown
+                    | Secrecy::FileName
+                    | Secrecy::Values
+                    | Secrecy::Credentials
+                    | Secrecy::Secret => secrecy,
                 };
                 items.iter().for_each(|item| self.node(item, inner));
             }
@@ -127,6 +131,7 @@ impl SecretPlaces {
                 // another shape than what belongs there
                 (None, None) => Secrecy::Secret,
             },
+            Secrecy::Credentials => Secrecy::Secret,
             Secrecy::Unknown | Secrecy::FileName | Secrecy::Values | Secrecy::Secret => secrecy,
         };
         let covered = match secrecy {
@@ -135,7 +140,7 @@ impl SecretPlaces {
             Secrecy::Values => is_empty(&entry.node),
             // braces in place of brackets
             Secrecy::FileName => may_be_secret(&entry.key),
-            Secrecy::Known(_) | Secrecy::Unknown => false,
+            Secrecy::Known(_) | Secrecy::Unknown | Secrecy::Credentials => false,
         };
         if covered || looks_secret(&entry.key) || is_secret_in_braces(entry) {
             self.spans.push(entry.key_span);
@@ -145,7 +150,7 @@ impl SecretPlaces {
             (Secrecy::Secret | Secrecy::Values, _) => Secrecy::Secret,
             (_, Some(named)) => named,
             (Secrecy::FileName, None) => Secrecy::FileName,
-            (Secrecy::Known(_) | Secrecy::Unknown, None) => Secrecy::Unknown,
+            (Secrecy::Known(_) | Secrecy::Unknown | Secrecy::Credentials, None) => Secrecy::Unknown,
         };
         self.node(&entry.node, inner);
     }
@@ -216,6 +221,8 @@ fn known(block: &Block, key: &str, file: File) -> Option<Secrecy> {
         || kind.values().is_some_and(is_free)
     {
         Secrecy::Values
+    } else if key == "credentials" && kind.elements().is_some() {
+        Secrecy::Credentials
     } else {
         Secrecy::Known(kind)
     })
@@ -237,6 +244,7 @@ fn is_secret(text: &str, secrecy: Secrecy) -> bool {
         // one in place of a list of them
         Secrecy::Known(kind) => !kind.elements().is_some_and(Kind::takes_scalar),
         Secrecy::Unknown | Secrecy::FileName => may_be_secret(text),
+        Secrecy::Credentials => !CREDENTIALS.iter().any(|(word, _)| is_slip(text, word)),
         Secrecy::Secret | Secrecy::Values => true,
     };
     secret && !is_reference(text)

@@ -7,6 +7,7 @@ use super::audited;
 use super::connection::ClientConnection;
 use super::note::note_login;
 use super::record::RequestRecord;
+use super::snapshot::Snapshot;
 use super::unchecked::UncheckedPair;
 use super::worker::Worker;
 use crate::access::ClientAddress;
@@ -19,6 +20,14 @@ use crate::wire::BasicCredentials;
 /// How often a request is decided anew because the configuration was exchanged while its password was checked.
 pub(super) const TRIES: usize = 3;
 
+/// The result of a check.
+pub(super) struct PairVerdict {
+    /// Why the pair is refused, if it is.
+    pub(super) refused: Option<CredentialError>,
+    /// What is to be recorded of it; `None` for those who waited for the check of an equal pair.
+    pub(super) login: Option<LoginEvent>,
+}
+
 /// Checks a pair, or waits for whoever does; says why it is refused. Afterwards the snapshot in force is pinned.
 pub(super) async fn check_pair(
     worker: &Worker,
@@ -27,37 +36,38 @@ pub(super) async fn check_pair(
     connection: &ClientConnection,
 ) -> Option<CredentialError> {
     record.reservation = None;
-    let accountable = pair.client.known();
-    let accountable = accountable.unwrap_or(connection.peer().address());
-    let refused = check(worker, record, pair, accountable).await;
+    let pinned = record.pinned();
+    let peer = connection.peer().address();
+    let PairVerdict { refused, login } = check(&pinned.snapshot, pair, peer).await;
+    if let Some(event) = login {
+        note(worker, record, event, pair.client).await;
+    }
     record.pin_again();
     reserve(record).await;
     refused
 }
 
-async fn check(
-    worker: &Worker,
-    record: &mut RequestRecord,
-    pair: &UncheckedPair,
-    accountable: IpAddr,
-) -> Option<CredentialError> {
-    let pinned = record.pinned();
-    let passwords = &pinned.snapshot.passwords;
+/// Checks a pair, or waits for whoever does. Failed attempts count for `peer` where the client's address is not known.
+pub(super) async fn check(snapshot: &Snapshot, pair: &UncheckedPair, peer: IpAddr) -> PairVerdict {
+    let passwords = &snapshot.passwords;
     let guard = match passwords.check(pair.digest) {
-        PairCheck::Pending(pending) => return pending.over().await,
+        PairCheck::Pending(pending) => {
+            let refused = pending.over().await;
+            return PairVerdict {
+                refused,
+                login: None,
+            };
+        }
         PairCheck::Mine(guard) => guard,
     };
     let BasicCredentials { username, password } = &pair.credentials;
-    let (event, checked) = pinned
-        .snapshot
-        .portal
-        .check_password(username, password, accountable)
-        .await;
-    note(worker, record, event, pair.client).await;
-    match checked {
+    let accountable = pair.client.known().unwrap_or(peer);
+    let portal = &snapshot.portal;
+    let (event, checked) = portal.check_password(username, password, accountable).await;
+    let refused = match checked {
         Ok(CheckedPassword { identity, ttl }) => {
             let until = ttl.map(|ttl| ambient::unix_seconds().saturating_add(ttl.as_secs()));
-            guard.verified(identity, pair.client, until.unwrap_or(NEVER));
+            guard.verified(identity, username, pair.client, until.unwrap_or(NEVER));
             None
         }
         Err(denial) => {
@@ -68,6 +78,10 @@ async fn check(
             guard.refused(why);
             Some(why)
         }
+    };
+    PairVerdict {
+        refused,
+        login: Some(event),
     }
 }
 

@@ -1,12 +1,15 @@
 //! Whether what was allowed once is still allowed: an upgraded connection lives longer than the decision about it.
 
 use std::future::pending;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use http::Method;
 use tokio::sync::watch;
 
+use super::basic::{PairVerdict, TRIES, check};
+use super::note::note_login;
 use super::trust_generation::TrustGeneration;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
@@ -28,6 +31,8 @@ pub(super) struct Reauthorization {
     path: Box<str>,
     credential: Option<Credential>,
     client: ClientAddress,
+    /// For whom failed attempts count.
+    accountable: IpAddr,
     /// In seconds since 1970.
     opened_at: u64,
     ends_at: Option<u64>,
@@ -66,6 +71,7 @@ impl Reauthorization {
             path: intake.head.uri.path().into(),
             credential: intake.credential.clone(),
             client: intake.client.address,
+            accountable: intake.client.accountable_address(),
             opened_at: ambient::unix_seconds(),
             ends_at,
             trust: pinned.snapshot.trust,
@@ -79,7 +85,7 @@ impl Reauthorization {
     /// between the decision about the request and the subscriptions.
     pub(super) async fn ended(mut self) -> TunnelEnd {
         let mut expired = Box::pin(expiry(self.worker.ticker.clone(), self.ends_at));
-        while let Some(look_again) = self.still_allowed(&self.worker.pin()) {
+        while let Some(look_again) = self.decide().await {
             let changed = tokio::select! {
                 () = &mut expired => return self.over(),
                 () = after(&self.worker.ticker, look_again) => Ok(()),
@@ -103,6 +109,29 @@ impl Reauthorization {
         } else {
             TunnelEnd::Expired
         }
+    }
+
+    /// The same as [`Self::still_allowed`], after a check of the password where nobody has checked it under the snapshot in
+    /// force: a reload forgets the former check, and says nothing of the password.
+    async fn decide(&self) -> Option<Option<u64>> {
+        for _ in 0..TRIES {
+            let pinned = self.worker.pin();
+            let credential = self.credential.as_ref();
+            let unchecked = self.worker.unchecked(&pinned, credential, self.client);
+            // what was refused when the connection was opened gets no further check
+            let Some(pair) = unchecked.filter(|_| self.ends_at.is_some()) else {
+                return self.still_allowed(&pinned);
+            };
+            let PairVerdict { refused, login } =
+                check(&pinned.snapshot, &pair, self.accountable).await;
+            if let Some(event) = login {
+                note_login(&self.worker, &event, self.client);
+            }
+            if refused.is_some() {
+                return self.still_allowed(&self.worker.pin());
+            }
+        }
+        None
     }
 
     /// Decides the request as if it was sent now; where it is allowed, after how many seconds to decide it again, whatever

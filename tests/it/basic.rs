@@ -4,9 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::support::checks::Check;
 use crate::support::{
-    Answer, Connection, Gateway, NAVIGATION, PASSWORD, Upstream, gateway, get, hash, send, sign_in,
+    Answer, Connection, Gateway, NAVIGATION, PASSWORD, Redis, Upstream, gateway, get, hash, send,
+    sign_in, until,
 };
+use crate::upgrades::{echoing, open};
 
 const SERVICES: &str = "
   app:
@@ -324,4 +327,118 @@ fn a_body_is_not_lost_while_its_password_is_checked() {
     );
     let answer = send(gateway.address, head);
     assert_eq!((answer.status, &*answer.body), (200, "300000"));
+}
+
+#[test]
+fn a_tunnel_goes_on_at_a_reload_while_its_password_is_right() {
+    let upstream = echoing();
+    let gateway = gateway(SERVICES)
+        .users(&users())
+        .auth("credentials: [bearer, cookie, basic]")
+        .upstream(upstream.address)
+        .start();
+    let mut tunnel = open(&gateway, "/me", &basic("rita", PASSWORD));
+    let same = gateway.read("users.yaml").replace("recruiter", "chief");
+    gateway.replace("users.yaml", &same);
+    gateway.event("configuration reloaded");
+    until("it is checked again", || logins(&gateway, "success") == 2.0);
+    tunnel.write("still");
+    assert_eq!(tunnel.read_exact(5), "still");
+    let changed = same.replacen("rita:", "rosa:", 1);
+    gateway.replace("users.yaml", &changed);
+    assert_eq!(tunnel.read_to_end(), "");
+    assert_eq!(
+        gateway.line("/me")["reason"],
+        "closed: it is not allowed any more"
+    );
+    assert_eq!(logins(&gateway, "invalid"), 1.0);
+}
+
+/// Wrong passwords wait for the threads that check them, or are refused; nobody else waits for either.
+#[test]
+fn a_flood_of_wrong_passwords_holds_no_other_request_up() {
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(SERVICES)
+        .users(&users())
+        .auth("credentials: [bearer, cookie, basic], login: { attempts: 1000, lockout: 1s }")
+        .upstream(upstream.address)
+        .start();
+    let token = gateway.bearer("rita");
+    assert_eq!(gateway.get("/me", &basic("rita", PASSWORD)).status, 200);
+    let mut flood: Vec<Connection> = (0..400)
+        .map(|_| Connection::open(gateway.address))
+        .collect();
+    for (number, connection) in flood.iter_mut().enumerate() {
+        let field = basic("rita", &format!("guess {number}"));
+        connection.write(format!("GET /me HTTP/1.1\r\nHost: x\r\n{field}\r\n"));
+    }
+    // tokens, and pairs that were checked before
+    for _ in 0..20 {
+        assert_eq!(gateway.get("/me", &token).status, 200);
+        assert_eq!(gateway.get("/me", &basic("rita", PASSWORD)).status, 200);
+    }
+    let answers: Vec<Answer> = flood.iter_mut().map(Connection::read).collect();
+    let busy = answers.iter().filter(|answer| answer.status == 503);
+    assert!(busy.clone().count() > 0, "the queue has a bound");
+    for answer in busy {
+        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(
+            answer.json()["detail"],
+            "The password cannot be checked now"
+        );
+    }
+    assert!(
+        answers
+            .iter()
+            .all(|answer| [401, 503].contains(&answer.status))
+    );
+    assert_eq!(gateway.get("/me", &basic("rita", PASSWORD)).status, 200);
+}
+
+#[test]
+fn over_grpc_passwords_are_checked_too() {
+    let gateway = gateway(SERVICES)
+        .users(&users())
+        .auth("credentials: [bearer, cookie, basic]")
+        .server("trusted_proxies: [127.0.0.1]")
+        .start();
+    let ask = |path: &str, field: &str| {
+        Check::new("GET", &format!("http://x{path}"), field).ask(&gateway)
+    };
+    let allowed = ask("/jobs", &basic("rita", PASSWORD));
+    assert_eq!((allowed.code, &allowed.denied), (0, &None), "{allowed:?}");
+    assert!(allowed.removes("authorization"), "{allowed:?}");
+    assert!(
+        allowed
+            .set
+            .iter()
+            .any(|one| (&*one.name, &*one.value) == ("remote-user", "rita"))
+    );
+    assert_eq!(ask("/jobs", &basic("Zoë", PASSWORD)).status(), 403);
+    assert_eq!(ask("/jobs", &basic("rita", "wrong")).status(), 401);
+    assert_eq!(ask("/public", &basic("rita", "wrong")).code, 0);
+    assert!(ask("/public", &basic("rita", "wrong")).removes("authorization"));
+    assert_eq!(logins(&gateway, "success"), 2.0);
+}
+
+#[test]
+fn without_redis_what_was_checked_goes_on() {
+    let Some(mut redis) = Redis::start(&[]) else {
+        return;
+    };
+    let upstream = Upstream::saying("hi");
+    let gateway = gateway(SERVICES)
+        .users(&users())
+        .auth("credentials: [bearer, cookie, basic]")
+        .more(&format!("state: {}", redis.url()))
+        .upstream(upstream.address)
+        .start();
+    assert_eq!(gateway.get("/me", &basic("rita", PASSWORD)).status, 200);
+    redis.kill();
+    until("failures cannot be counted", || {
+        gateway.get("/me", &basic("Zoë", PASSWORD)).status == 503
+    });
+    let refused = gateway.get("/me", &basic("Zoë", PASSWORD));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(gateway.get("/me", &basic("rita", PASSWORD)).status, 200);
 }

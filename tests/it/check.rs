@@ -173,7 +173,7 @@ fn a_probe_finds_servers_that_do_not_answer() {
     let report: Value = serde_json::from_slice(&denied.stdout).unwrap();
     assert_eq!(
         report["probe"],
-        serde_json::json!({ "servers": 2, "answering": 1, "issuers": 0, "answering_issuers": 0, "providers": 0, "answering_providers": 0, "state": null })
+        serde_json::json!({ "servers": 2, "answering": 1, "issuers": 0, "answering_issuers": 0, "providers": 0, "answering_providers": 0, "state": null, "directory": null })
     );
 }
 

@@ -23,6 +23,7 @@ mod audit_waits;
 mod backchannel;
 mod balance;
 mod basic;
+mod basic_clients;
 mod black_hole;
 mod bodies;
 mod browser_sessions;

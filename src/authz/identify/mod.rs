@@ -233,10 +233,11 @@ fn basic_holder(
         return Ok(Holder {
             identity,
             expires_at: until,
-            connection_ends_at: until,
+            // its password is checked again then
+            connection_ends_at: NEVER,
             session: None,
             renewal: None,
-            look_again: None,
+            look_again: (until != NEVER).then(|| until.saturating_sub(now)),
         });
     }
     let pair = BasicCredentials::parse(token).ok_or(CredentialError::Password)?;

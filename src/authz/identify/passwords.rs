@@ -45,7 +45,8 @@ struct Pairs {
 
 struct VerifiedPair {
     user: RememberedUser,
-    account: Account,
+    /// Failed attempts count for the name as it was typed, and for the user's own where a directory finds both.
+    accounts: [Account; 2],
     network: Option<Network>,
 }
 
@@ -151,7 +152,7 @@ impl VerifiedPasswords {
         let former = pairs.verified.len();
         pairs
             .verified
-            .retain(|_, pair| pair.account != account || pair.network != network);
+            .retain(|_, pair| !pair.accounts.contains(&account) || pair.network != network);
         if pairs.verified.len() != former {
             let Pairs {
                 verified, order, ..
@@ -182,11 +183,17 @@ impl CheckGuard<'_> {
         self.over.send_replace(Some(why));
     }
 
-    /// Remembers that it is the pair of this user, for the network of a client at this address, until this second since
-    /// 1970.
-    pub fn verified(self, identity: Arc<Identity>, address: ClientAddress, until: u64) {
+    /// Remembers that it is the pair of this user, who gave this name, for the network of a client at this address, until
+    /// this second since 1970.
+    pub fn verified(
+        self,
+        identity: Arc<Identity>,
+        username: &str,
+        address: ClientAddress,
+        until: u64,
+    ) {
         let pair = VerifiedPair {
-            account: Account::named(&fold(&identity.subject)),
+            accounts: [username, &identity.subject].map(|name| Account::named(&fold(name))),
             network: network_of(address),
             user: RememberedUser { identity, until },
         };
@@ -273,7 +280,7 @@ mod tests {
         let PairCheck::Mine(guard) = passwords.check(passwords.digest(token, address)) else {
             panic!("nobody else checks it");
         };
-        guard.verified(identity(subject), address, 100);
+        guard.verified(identity(subject), "typed", address, 100);
     }
 
     #[test]
@@ -314,13 +321,19 @@ mod tests {
             let digest = passwords.digest(token, address);
             assert!(view.find(&passwords, &digest, 0).is_some());
         }
-        passwords.forget("a", here);
-        let mut is_known = |token, address| {
-            view.find(&passwords, &passwords.digest(token, address), 0)
-                .is_some()
+        let mut known = || {
+            [("x", here), ("x", there), ("y", here)].map(|(token, address)| {
+                let digest = passwords.digest(token, address);
+                view.find(&passwords, &digest, 0).is_some()
+            })
         };
-        assert!(!is_known("x", here));
-        assert!(is_known("x", there) && is_known("y", here));
+        passwords.forget("a", here);
+        assert_eq!(known(), [false, true, true]);
+        // under the name that was typed, too: a directory finds people by several
+        passwords.forget("Typed", here);
+        assert_eq!(known(), [false, true, false]);
+        passwords.forget("typed", there);
+        assert_eq!(known(), [false; 3]);
     }
 
     #[tokio::test]

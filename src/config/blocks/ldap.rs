@@ -9,7 +9,7 @@ pub(in crate::config) static LDAP: Block = Block {
     name: "ldap",
     meaning: "An LDAP directory whose people may sign in with their passwords. Names of the users file come first.",
     nullable: true,
-    rules: &[Rule::NotBoth("bind_password", "bind_password_file")],
+    rules: &[Rule::NotBoth("bind_password", "bind_password_file"), Rule::WithOneOf("bind_dn", &["bind_password", "bind_password_file"])],
     keys: &[
         Key::new("url", Kind::Pattern(r"^[lL][dD][aA][pP][sS]?://|\$\{"),
             "Where it is: `ldaps://host`, or `ldap://host` with `starttls`. In the clear it may be on this very machine only.").required()

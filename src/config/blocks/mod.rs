@@ -68,6 +68,8 @@ pub(super) enum Rule {
     NotBoth(&'static str, &'static str),
     /// Each only beside the other.
     Together(&'static str, &'static str),
+    /// The first only beside one of the others, and these only beside the first.
+    WithOneOf(&'static str, &'static [&'static str]),
     /// At least one key.
     NotEmpty,
     /// At least one of these.

@@ -187,6 +187,15 @@ fn rule(rule: &Rule) -> Json {
         Rule::Together(one, other) => {
             json!({ "dependentRequired": { *one: [other], *other: [one] } })
         }
+        Rule::WithOneOf(key, others) => {
+            let dependent = |other: &&str| ((*other).to_owned(), json!([key]));
+            let dependents: Json = others.iter().map(dependent).collect();
+            json!({
+                "dependentRequired": dependents,
+                "if": { "type": "object", "required": [key] },
+                "then": { "anyOf": required(others) },
+            })
+        }
         Rule::NotEmpty => json!({ "minProperties": 1 }),
         Rule::OneOf(keys) => json!({ "anyOf": required(keys) }),
         Rule::Needs {

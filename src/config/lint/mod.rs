@@ -22,10 +22,10 @@ pub(super) use self::rates::{PlacedRate, Rates};
 pub(super) use self::rules::rules;
 pub(super) use self::secrets::{Secrets, example, few_bytes, world_readable};
 pub(super) use self::service_rules::Rules;
-pub(super) use self::trust::{open_admin, wide_proxies};
+pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 36] = [
+pub const LINTS: [(Code, &str); 37] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -147,6 +147,10 @@ pub const LINTS: [(Code, &str); 36] = [
     (
         Code::OpenAdmin,
         "health and metrics tell a stranger about services, rules and traffic",
+    ),
+    (
+        Code::ClearPasswords,
+        "whoever is on the way reads a password that comes with each request",
     ),
     (
         Code::ReportOnly,

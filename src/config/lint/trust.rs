@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::config::code::Code;
 use crate::config::finding::Finding;
+use crate::config::settings::{Listen, Server};
 use crate::config::span::Span;
 
 /// A network of proxies that is wider than anybody's proxies are.
@@ -51,6 +52,23 @@ pub(in crate::config) fn open_admin(address: SocketAddr, span: Span) -> Option<F
         Finding::warning(Code::OpenAdmin, span, message).help(format!(
             "write `127.0.0.1:{port}` or the address of an internal network; it knows no login"
         ))
+    })
+}
+
+/// Passwords with each request that other machines send in the clear: the listener has no TLS, and no proxy in front that is
+/// trusted, which would have it.
+pub(in crate::config) fn clear_passwords(server: &Server, span: Span) -> Option<Finding> {
+    let is_open = |listen: &Listen| match listen {
+        Listen::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+        // nobody knows which ones
+        Listen::Unix(_) | Listen::Systemd => false,
+    };
+    let listen = server.listen.iter().find(|listen| is_open(listen))?;
+    (server.tls.is_none() && server.trusted_proxies.is_empty()).then(|| {
+        let message =
+            format!("`{listen}` has no TLS, and `basic` lets clients send passwords in the clear");
+        Finding::warning(Code::ClearPasswords, span, message)
+            .help("set `server.tls`, or name the proxy that has TLS in `server.trusted_proxies`")
     })
 }
 

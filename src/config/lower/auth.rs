@@ -21,7 +21,7 @@ use crate::config::finding::Finding;
 use crate::config::places::ProviderPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::{Auth, Issuer, Token};
+use crate::config::settings::{Auth, Issuer, Server, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
@@ -60,9 +60,9 @@ pub(super) struct Lowered {
 
 /// The `auth` block.
 pub(super) fn auth(
-    entry: Option<Entry>,
-    root: Span,
+    (entry, root): (Option<Entry>, Span),
     defaults: &Defaults<'_>,
+    server: &Server,
     roots: &SystemRoots,
     reader: &mut Reader<'_>,
 ) -> Lowered {
@@ -95,7 +95,8 @@ pub(super) fn auth(
     let verify = section
         .choice("verify", blocks::VERIFY, reader)
         .unwrap_or_default();
-    let credentials = credentials(section.take("credentials"), reader).unwrap_or_default();
+    let credentials =
+        credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
     let cors = section.take("cors").map(|entry| cors::cors(entry, reader));
     let clients = clients(section.take("clients"), reader);
     let resource_metadata = section

@@ -154,7 +154,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let log = server::log(top.take("log"), reader);
     let roots = upstream::SystemRoots::default();
     let tracing = tracing::tracing(top.take("tracing"), &roots, reader);
-    let auth = auth::auth(top.take("auth"), span, defaults, &roots, reader);
+    let auth = auth::auth((top.take("auth"), span), defaults, &server, &roots, reader);
     let (inline, file) = (top.take("state"), top.take("state_file"));
     let stated = inline
         .as_ref()
@@ -171,6 +171,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         auth_path: &auth.path,
         credentials: auth.credentials,
         body_limit: server.limits.body,
+        server: &server,
         roots,
     };
     let lowered = services

@@ -16,7 +16,7 @@ use crate::config::lint::{self, PlacedRate};
 use crate::config::places::Places;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::Service;
+use crate::config::settings::{Server, Service};
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::value::is_plain_path;
@@ -29,6 +29,7 @@ pub(super) struct Shared<'a> {
     pub(super) auth_path: &'a str,
     pub(super) credentials: AcceptedCredentials,
     pub(super) body_limit: Option<NonZeroU64>,
+    pub(super) server: &'a Server,
     pub(super) roots: upstream::SystemRoots,
 }
 
@@ -174,7 +175,11 @@ fn service(
     lint_rates(rate, &lowered, &place, reader);
     let (rates, spans) = (service_rates(rate, &lowered), lowered.spans);
     allow_lints(section.take("allow_lints"), Some(span), reader);
-    let credentials = credentials(section.take("credentials"), reader);
+    let credentials = credentials(
+        section.take("credentials"),
+        (Some(span), shared.server),
+        reader,
+    );
     let login_redirect = section.boolean("login_redirect", reader);
     let openapi = section.take("openapi");
     let document = openapi.and_then(|entry| document(entry, mount.as_ref(), reader));

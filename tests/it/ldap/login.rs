@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::{GROUPS, PEOPLE, plain};
@@ -461,4 +461,42 @@ fn a_browsers_session_is_looked_up_again_beside_requests() {
     slapd.modify("dn: uid=alice,ou=people,dc=example,dc=com\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: 514\n-\n\n");
     until("the end of the session", || status("/", &alice) == 401);
     assert_eq!(status("/work", &carol), 200);
+}
+
+/// Under several names: a lockout of one of them forgets what was checked under it.
+#[test]
+fn http_basic_asks_the_directory_once_and_again_after_its_refresh() {
+    let Some(slapd) = Slapd::start() else { return };
+    let upstream = Upstream::saying("hi");
+    let users = "users: { base: \"ou=people,dc=example,dc=com\", filter: \"(|(uid={username})(mail={username}))\" }";
+    let ldap = format!(
+        "ldap: {{ {}, {users}, {GROUPS}, {ROLES}, refresh: 5s }}, credentials: [basic], login: {{ attempts: 2, lockout: 5m }}",
+        plain(&slapd)
+    );
+    let gateway = gateway(SERVICES)
+        .upstream(upstream.address)
+        .auth(&ldap)
+        .start();
+    let ask = |name: &str, password: &str| {
+        let pair = STANDARD.encode(format!("{name}:{password}"));
+        gateway
+            .get("/work", &format!("Authorization: Basic {pair}\r\n"))
+            .status
+    };
+    let logins = || gateway.metric("gatelatch_logins_total{outcome=\"success\"}");
+    assert_eq!(ask("alice", LDAP_PASSWORD), 200);
+    assert_eq!(ask("alice", LDAP_PASSWORD), 200);
+    until("it is asked again", || {
+        assert_eq!(ask("alice", LDAP_PASSWORD), 200);
+        logins() >= 2.0
+    });
+    let mail = "alice@example.com";
+    assert_eq!(ask(mail, LDAP_PASSWORD), 200);
+    assert_eq!(
+        upstream.received().last().unwrap().fields("remote-user"),
+        ["alice"]
+    );
+    assert_eq!([ask(mail, "1"), ask(mail, "2")], [401, 401]);
+    assert_eq!(ask(mail, "3"), 429);
+    assert_eq!(ask(mail, LDAP_PASSWORD), 429, "a guesser learns nothing");
 }
