@@ -16,6 +16,8 @@ local FORGED = {
     "forwarded", "xforwarded", "remote", "xremote", "xwebauth", "xauthrequest", "xauthuser", "xauthenticateduser", "xgatelatch",
     "xsslclient", "xrealip", "trueclientip", "cfconnectingip", "xclientip", "xclusterclientip", "fastlyclientip", "proxyclientip",
     "wlproxyclientip", "xoriginal", "xrewriteurl", "xhttpmethod", "xmethodoverride", "xenvoyexternaladdress", "newuri",
+    "clientip", "cfpseudoipv4", "doconnectingip", "flyclientip", "incapclientip", "xappengineuserip", "xazureclientip", "xazuresocketip",
+    "xnfclientconnectionip", "xoriginatingip", "xproxyuserip", "xsucuriclientip", "xtrueclientip", "xvercelforwardedfor",
 }
 -- these are haproxy.cfg's own
 local OWN = { ["x-forwarded-for"] = true, ["x-forwarded-host"] = true, ["x-forwarded-proto"] = true }
@@ -65,7 +67,7 @@ local function others(line)
     local kept = {}
     for cookie in line:gmatch("[^;]+") do
         cookie = cookie:match("^%s*(.-)%s*$")
-        if not SESSIONS[cookie:match("^[^=]*")] then table.insert(kept, cookie) end
+        if not SESSIONS[cookie:match("^([^=]-)%s*=")] then table.insert(kept, cookie) end
     end
     return table.concat(kept, "; ")
 end

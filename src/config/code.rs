@@ -139,6 +139,10 @@ codes! {
     ReportOnly = "report-only",
     /// A rate that never refuses a request.
     IdleRate = "idle-rate",
+    /// A limit that another one is below.
+    IdleLimit = "idle-limit",
+    /// Roles by groups where no groups are looked for.
+    NoGroups = "no-groups",
     /// The state store does not answer; looked for by `check --probe` only.
     UnreachableState = "unreachable-state",
     /// A server that does not answer; looked for by `check --probe` only.

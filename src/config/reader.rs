@@ -1,12 +1,14 @@
 //! Typed reading of single values. Whatever cannot be read is reported, and `None` says only that it was.
 
 mod containers;
+mod help;
 mod secret;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::help::{duration_help, meant, type_help};
 use super::code::Code;
 use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
@@ -14,7 +16,7 @@ use super::lint::Secrets;
 use super::scalar::{Scalar, resolve};
 use super::secrecy::shown_key;
 use super::settings::Origin;
-use super::shown::{may_be_secret, names_old_keys, shown};
+use super::shown::shown;
 use super::span::{File, Span};
 use super::value;
 use super::variables::Variables;
@@ -222,11 +224,10 @@ impl<'a> Reader<'a> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, entry: &Entry) -> Option<bool> {
-        const EXPECTED: &str = "`true` or `false`";
-        match self.scalar(entry, EXPECTED)?.0 {
+        match self.scalar(entry, BOOLEAN)?.0 {
             Scalar::Boolean(value) => Some(value),
             Scalar::Nothing | Scalar::Integer(_) | Scalar::Real(_) | Scalar::Text => {
-                self.wrong_type(entry, EXPECTED);
+                self.wrong_type(entry, BOOLEAN);
                 None
             }
         }
@@ -260,11 +261,7 @@ impl<'a> Reader<'a> {
     ) -> Option<Duration> {
         let (_, text) = self.scalar(entry, "a duration such as `10s`")?;
         let Some(duration) = value::duration(&text) else {
-            self.invalid(
-                entry,
-                "a duration",
-                format!("write {}", value::DURATION_FORMS),
-            );
+            self.invalid(entry, "a duration", duration_help(entry, &text, &range));
             return None;
         };
         if !range.contains(&duration) {
@@ -316,7 +313,8 @@ impl<'a> Reader<'a> {
             let written = self.written(entry);
             let message = format!("`{}` expects {}, not {written}", entry.key, any_of(names()));
             let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
-            self.report(finding.maybe_help(did_you_mean(&text, names())));
+            let help = meant(&entry.key, &text).map(str::to_owned);
+            self.report(finding.maybe_help(help.or_else(|| did_you_mean(&text, names()))));
         }
         found
     }
@@ -375,16 +373,7 @@ impl<'a> Reader<'a> {
 }
 
 const NOTHING: &str = "nothing";
-
-/// Keys whose lists hold maps: a text in their place may be anything, a secret too.
-const LISTS_OF_MAPS: [&str; 6] = [
-    "api_keys",
-    "clients",
-    "providers",
-    "rules",
-    "tests",
-    "trusted_issuers",
-];
+const BOOLEAN: &str = "`true` or `false`";
 
 fn kind_of(node: &Node) -> &'static str {
     match &node.value {
@@ -398,62 +387,5 @@ fn kind_of(node: &Node) -> &'static str {
         Value::List(_) => "a list",
         Value::Map(_) => "a map",
         Value::Broken => "something else",
-    }
-}
-
-/// `{id}` without quotes, which is a map to YAML, with a key and no value.
-fn parameter_in_braces(node: &Node) -> Option<&str> {
-    let Value::Map(entries) = &node.value else {
-        return None;
-    };
-    let [Entry { key, node, .. }] = entries.as_slice() else {
-        return None;
-    };
-    let is_empty = matches!(&node.value, Value::Plain(text) if text.is_empty());
-    let is_open = node.span.file != File::Users && !may_be_secret(key);
-    (is_empty && is_open).then_some(key)
-}
-
-/// A number or truth value that was meant as a string needs quotes, a single element needs brackets.
-fn type_help(entry: &Entry, expected: &str) -> Option<String> {
-    if let Some(parameter) = parameter_in_braces(&entry.node) {
-        return Some(if matches!(&*entry.key, "path" | "user") {
-            format!(
-                "put it in quotes: `\"{{{}}}\"`; braces make a map",
-                shown(parameter)
-            )
-        } else {
-            "put it in quotes if it is meant as a string; braces make a map".to_owned()
-        });
-    }
-    let Value::Plain(text) = &entry.node.value else {
-        return None;
-    };
-    match (expected, resolve(text)) {
-        ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
-            Some("put it in quotes if it is meant as a string".to_owned())
-        }
-        ("a list", Scalar::Text) if text.starts_with('-') => {
-            Some("write a blank behind each `-`".to_owned())
-        }
-        ("a list", Scalar::Text) if names_old_keys(&entry.key) => Some(format!(
-            "write `{}: [ {{ algorithm: HS256, secret: ${{VARIABLE}} }} ]`",
-            shown(&entry.key)
-        )),
-        ("a list", Scalar::Text) if LISTS_OF_MAPS.contains(&&*entry.key) => Some(format!(
-            "write a list of maps: `{}: [ {{ … }} ]`",
-            entry.key
-        )),
-        ("a list", Scalar::Text) if !may_be_secret(text) => {
-            Some(format!("write `{}: [{}]`", shown(&entry.key), shown(text)))
-        }
-        (
-            _,
-            Scalar::Nothing
-            | Scalar::Boolean(_)
-            | Scalar::Integer(_)
-            | Scalar::Real(_)
-            | Scalar::Text,
-        ) => None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 /// How a duration is written.
-pub(super) const DURATION_FORMS: &str = "`500ms`, `10s`, `15m`, `8h` or `7d`";
+pub(super) const DURATION_FORMS: [&str; 5] = ["500ms", "10s", "15m", "8h", "7d"];
 
 /// Parses a whole number with one unit: several units or fractions have no place in a timeout.
 pub(super) fn duration(text: &str) -> Option<Duration> {

@@ -30,6 +30,9 @@ const SIBLINGS: usize = 32;
 pub(super) struct Family {
     /// Who logged in.
     pub(super) subject: Box<str>,
+    /// Who vouches for them; `None`: the user list, and in what an earlier version has written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) provider: Option<Box<str>>,
     /// When, in seconds since 1970.
     pub(super) opened_at: u64,
     /// The greatest number of its tokens; 0 in what an earlier version has written.
@@ -106,6 +109,7 @@ impl Family {
         };
         Self {
             subject,
+            provider: None,
             opened_at: now,
             generation: 1,
             lines: vec![line],

@@ -201,7 +201,8 @@ impl Sessions {
         first: &RefreshToken,
         times: Times,
     ) -> Result<(), StoreUnavailable> {
-        let family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
+        let mut family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
+        family.provider = first.holder().map(|holder| holder.provider.clone());
         let open = Open {
             session: first.session(),
             family,

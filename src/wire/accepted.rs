@@ -38,6 +38,11 @@ impl AcceptedCredentials {
             basic: kinds.contains(&CredentialKind::Basic),
         }
     }
+
+    /// Whether the session cookie is among them.
+    pub fn has_cookie(self) -> bool {
+        self.cookie
+    }
 }
 
 impl Default for AcceptedCredentials {

@@ -41,12 +41,27 @@ pub const CONNECTION_FIELDS: [&str; 14] = [
 ];
 
 /// What only a proxy in front may say, folded, beside the family of `X-Forwarded-*`. Whatever is believed of it is set anew.
-const FORWARDED: [&str; 13] = [
+const FORWARDED: [&str; 28] = [
     "forwarded",
+    "forwardedfor",
+    "clientip",
     "xrealip",
     "trueclientip",
     "cfconnectingip",
     "cfconnectingipv6",
+    "cfpseudoipv4",
+    "doconnectingip",
+    "flyclientip",
+    "incapclientip",
+    "xappengineuserip",
+    "xazureclientip",
+    "xazuresocketip",
+    "xnfclientconnectionip",
+    "xoriginatingip",
+    "xproxyuserip",
+    "xsucuriclientip",
+    "xtrueclientip",
+    "xvercelforwardedfor",
     "xclientip",
     "xclusterclientip",
     "fastlyclientip",

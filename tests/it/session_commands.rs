@@ -81,7 +81,11 @@ fn assert_lists_and_ends(one: &Gateway, other: &Gateway) {
     let ritas = list(folder, &["--user", "rita"]);
     let kinds = |kind: &str| ritas.iter().filter(|one| one["kind"] == kind).count();
     assert_eq!((kinds("browser"), kinds("tokens"), ritas.len()), (2, 1, 3));
-    assert_eq!(list(folder, &["--provider", "corp"]), [] as [Value; 0]);
+    let unknown = refused(&session(folder, &["list", "--provider", "corp"]));
+    assert!(
+        unknown.contains("there is no provider `corp`; none is configured"),
+        "{unknown}"
+    );
     let now = ambient::unix_seconds();
     for session in &all {
         let (since, until) = (session["since"].as_u64(), session["until"].as_u64());
@@ -115,9 +119,18 @@ fn assert_lists_and_ends(one: &Gateway, other: &Gateway) {
         (again.status.code(), text(&again.stdout)),
         (Some(1), "ended 0 sessions\n".to_owned())
     );
+    let none = text(&again.stderr);
+    assert!(
+        none.contains(&format!("no session `{id}` is there")),
+        "{none}"
+    );
     // all of a user
     assert_eq!((me(one, &first), me(other, &second)), (200, 200));
-    assert_eq!(printed(&end(&["--user", "nobody"])), "ended 0 sessions\n");
+    let nobody = refused(&end(&["--user", "nobody"]));
+    assert!(
+        nobody.contains("nobody called `nobody` is signed in"),
+        "{nobody}"
+    );
     assert_eq!(printed(&end(&["--user", "rita"])), "ended 3 sessions\n");
     for gateway in [one, other] {
         until("rita to be out", || {

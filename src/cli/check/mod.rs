@@ -36,8 +36,8 @@ pub struct CheckArgs {
     /// What ends with exit code 1 beside errors
     #[arg(long, value_name = "WHAT")]
     pub deny: Option<DenyWarnings>,
-    /// Connect to every server of every service and to `state` as well, and fetch the published keys of other issuers and
-    /// what OpenID providers publish; what does not answer is a warning
+    /// Connect to every server of every service and to `state` as well, fetch the published keys of other issuers and
+    /// what OpenID providers publish, and bind to and search the LDAP directory; what does not answer is a warning
     #[arg(long)]
     pub probe: bool,
     /// How long each may take to answer `--probe`

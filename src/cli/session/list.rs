@@ -4,11 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
+use anyhow::bail;
 use serde_json::Value;
 
 use super::access::SessionAccess;
 use crate::cli::format::Format;
+use crate::cli::load;
 use crate::cli::printing::{counted, print, say};
+use crate::token::LDAP;
 
 /// List who is signed in, the last sign-in first
 #[derive(Debug, clap::Args)]
@@ -37,6 +40,9 @@ const HEAD: [&str; 7] = [
 pub(super) fn run(args: &SessionListArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let access = SessionAccess::open(config)?;
     let mut sessions = access.list(args.user.as_deref(), args.provider.as_deref())?;
+    if let Some(provider) = args.provider.as_deref().filter(|_| sessions.is_empty()) {
+        assert_known(provider, config)?;
+    }
     sessions.sort_by_key(|session| std::cmp::Reverse(session["since"].as_u64()));
     match args.format {
         Format::Text => {
@@ -46,6 +52,24 @@ pub(super) fn run(args: &SessionListArgs, config: &Path) -> anyhow::Result<ExitC
         Format::Json => print(&format!("{:#}\n", Value::Array(sessions)))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sessions of a provider that is not configured any more are listed: only of one that has none is asked.
+fn assert_known(provider: &str, config: &Path) -> anyhow::Result<()> {
+    let auth = load::load_to_look(config)?.auth;
+    let mut known: Vec<_> = auth.providers.iter().map(|one| one.name.as_str()).collect();
+    known.extend(auth.ldap.is_some().then_some(LDAP));
+    if known.contains(&provider) {
+        return Ok(());
+    }
+    let known = match known.as_slice() {
+        [] => "none is configured".to_owned(),
+        known => format!("configured: `{}`", known.join("`, `")),
+    };
+    bail!(
+        "there is no provider `{}`; {known}",
+        provider.escape_debug()
+    )
 }
 
 fn table(sessions: &[Value]) -> String {

@@ -11,7 +11,7 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use self::access::SessionAccess;
-use super::printing::{counted, print};
+use super::printing::{counted, print, say};
 use crate::session::SessionSelector;
 use crate::token::SessionId;
 
@@ -75,11 +75,18 @@ fn end(args: &EndArgs, config: &Path) -> anyhow::Result<ExitCode> {
     };
     let ended = SessionAccess::open(config)?.end(&selector)?;
     print(&format!("ended {}\n", counted(ended, "session")))?;
-    // a script that ends one session learns that there was none
-    let is_unknown = ended == 0 && args.id.is_some();
-    Ok(if is_unknown {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    if ended > 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // a script that signs somebody out learns of a slip of the pen
+    let named = args.user.as_ref().or(args.id.as_ref());
+    let named = named.map_or("", |name| name.as_str()).escape_debug();
+    let (whose, what) = match args.user {
+        Some(_) => ("nobody called", "is signed in"),
+        None => ("no session", "is there"),
+    };
+    say(&format!(
+        "{whose} `{named}` {what}; `gatelatch session list` shows all sessions"
+    ))?;
+    Ok(ExitCode::FAILURE)
 }

@@ -17,7 +17,8 @@ use crate::users::{HashError, PasswordHash, is_user_name};
 ///
 /// Takes over lines `NAME:HASH` with a bcrypt hash ($2y$, as `htpasswd -B` makes it) or an argon2id hash, also as Dovecot,
 /// OpenLDAP, Spring and Django write them: passwords stay as they are. A line with another hash is named and refused, as a
-/// user is who is on the list already; then nothing is written, unless --skip leaves such lines out. Rules from an OpenAPI
+/// user is who is on the list already; then nothing is written, unless --skip leaves such lines out. Of shadow(5) only
+/// bcrypt hashes are taken over: Debian, Ubuntu and Fedora write yescrypt, which is refused. Rules from an OpenAPI
 /// document are made by `gatelatch import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -24,7 +24,7 @@ use crate::users::{KeyDigest, api_key};
 /// Change the user list in place
 ///
 /// Comments, order and spelling of the file stay as they are; it is replaced at once, and a running gateway takes it
-/// from the next request on. Passwords are asked for on a terminal, read from standard input otherwise, or made with
+/// within a moment. Passwords are asked for on a terminal, read from standard input otherwise, or made with
 /// --random; what is made is printed once, on standard output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:

@@ -5,7 +5,7 @@ use super::{Block, Key, Kind, List, Map, Rule, Shown};
 
 pub(in crate::config) static USERS: Block = Block {
     name: "users.yaml",
-    meaning: "Who may log in. A change counts from the next request on, without a restart.",
+    meaning: "Who may log in. A change counts within a moment, without a restart.",
     nullable: false,
     rules: &[],
     keys: &[

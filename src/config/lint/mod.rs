@@ -25,7 +25,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 35] = [
+pub const LINTS: [(Code, &str); 37] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -163,6 +163,14 @@ pub const LINTS: [(Code, &str); 35] = [
     (
         Code::IdleRate,
         "no request is ever refused for the rate, so it holds nobody back",
+    ),
+    (
+        Code::IdleLimit,
+        "a smaller limit of the server refuses what the service is meant to take",
+    ),
+    (
+        Code::NoGroups,
+        "no group of the directory is read, so nobody gets a role by one",
     ),
 ];
 

@@ -45,6 +45,7 @@ pub(in crate::config) fn open_provider(settings: &ProviderSettings, span: Span) 
 pub(in crate::config) fn providers(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
     let asked = asked_roles(config);
     let mut findings = shared_subjects(config, places);
+    findings.extend(no_browsers(config, places));
     for (provider, places) in config.auth.providers.iter().zip(places) {
         let unasked = places
             .roles
@@ -106,6 +107,28 @@ fn shared_subjects(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
         before.push(provider);
     }
     findings
+}
+
+/// Sign-ins with providers are those of browsers, and come to a session cookie.
+fn no_browsers(config: &Config, places: &[ProviderPlaces]) -> Option<Finding> {
+    let first = places.first()?;
+    let reason = if config.auth.theme.is_none() {
+        "`auth.login.page` is `false`"
+    } else if config
+        .services
+        .iter()
+        .any(|one| one.credentials.has_cookie())
+    {
+        return None;
+    } else {
+        "no service takes the session cookie"
+    };
+    let message = format!("nobody can sign in with a provider: {reason}");
+    let finding = Finding::warning(Code::NoUsers, first.name, message);
+    Some(
+        finding
+            .help("leave `login.page` and `cookie` of `credentials` on, or take `providers` away"),
+    )
 }
 
 fn asked_roles(config: &Config) -> Vec<&str> {

@@ -41,7 +41,12 @@ pub(super) fn ldap(
         None => Some(None),
     };
     let roles = match section.take("roles") {
-        Some(entry) => role_map(entry, reader),
+        Some(entry) => {
+            if matches!(groups, Some(None)) {
+                lint_groups(&entry, reader);
+            }
+            role_map(entry, reader)
+        }
         None => Some(GroupRoles::names()),
     };
     let (mut refresh, mut timeout) = (Duration::from_secs(15 * 60), Duration::from_secs(5));
@@ -246,6 +251,21 @@ fn groups(entry: Entry, reader: &mut Reader<'_>) -> Option<GroupSource> {
         filter: filter?,
         name: name?,
     })
+}
+
+/// Roles by groups that nobody looks for.
+fn lint_groups(roles: &Entry, reader: &mut Reader<'_>) {
+    let Value::Map(lines) = &roles.node.value else {
+        return;
+    };
+    let Some(line) = lines.iter().find(|line| &*line.key != "*") else {
+        return;
+    };
+    let message = "nobody is in a group: `auth.ldap` has no `groups`";
+    let finding = Finding::warning(Code::NoGroups, line.key_span, message);
+    reader.report(finding.help(
+        "write `groups: { base: \"ou=groups,dc=example,dc=com\" }`, or `groups: { attribute: memberOf }`",
+    ));
 }
 
 fn role_map(entry: Entry, reader: &mut Reader<'_>) -> Option<GroupRoles> {

@@ -170,7 +170,7 @@ fn service(
     let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
     let fields = fields(&mut section, reader);
-    let body_limit = own_body_limit(&mut section, reader);
+    let body_limit = own_body_limit(&mut section, (span, shared.body_limit), reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
     let place = rules::Place {
         service: &name,
@@ -421,13 +421,26 @@ fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Opt
     Some(text)
 }
 
-fn own_body_limit(section: &mut Section, reader: &mut Reader<'_>) -> Option<NonZeroU64> {
+/// The limit of a service, whose place is given with the limit that all share.
+fn own_body_limit(
+    section: &mut Section,
+    (service, shared): (Span, Option<NonZeroU64>),
+    reader: &mut Reader<'_>,
+) -> Option<NonZeroU64> {
     let limits = section.take("limits");
     let mut section = limits.and_then(|entry| reader.section(entry, &blocks::SERVICE_LIMITS))?;
+    let place = section.place_of("body");
     let limit = section
         .take("body")
         .and_then(|entry| body_limit(&entry, reader));
     section.finish(reader);
+    if let (Some(place), Some(own), Some(shared)) = (place, limit, shared)
+        && own > shared
+    {
+        let message = "`limits.body` has no effect: `server.limits.body` is smaller";
+        let finding = Finding::warning(Code::IdleLimit, place, message).about([service]);
+        reader.report(finding.help("write a larger one there, or take this one away"));
+    }
     limit
 }
 

@@ -121,7 +121,7 @@ impl ListedSession {
             id,
             kind: SessionKind::Tokens,
             subject: family.subject.clone(),
-            provider: None,
+            provider: family.provider.clone(),
             begun_at: family.opened_at,
             expires_at: family.expires_at(),
             checked_at: None,

@@ -1,7 +1,7 @@
 //! Families by hand, with thieves and stores that forget.
 
 use super::*;
-use crate::session::RefreshToken;
+use crate::session::{ListedSession, RefreshToken};
 
 const TTL: u64 = 1000;
 const HOME: Network = Network::V4([192, 0, 2, 1]);
@@ -34,6 +34,24 @@ fn token(number: u8) -> Digest {
 
 fn family() -> Family {
     Family::open("alice".into(), token(0), 0, TTL)
+}
+
+#[test]
+fn who_vouches_is_kept_and_listed() {
+    let id = RefreshToken::first([0; 16], [0; 32]).session();
+    let listed = |family: &Family| ListedSession::of_tokens(id, family).provider;
+    let mut family = family();
+    let written = serde_json::to_string(&family).unwrap();
+    assert!(!written.contains("provider"), "{written}");
+    assert_eq!(
+        listed(&serde_json::from_str(&written).unwrap()),
+        None,
+        "an earlier version"
+    );
+    family.provider = Some("ldap".into());
+    let written = serde_json::to_string(&family).unwrap();
+    let read: Family = serde_json::from_str(&written).unwrap();
+    assert_eq!(listed(&read).as_deref(), Some("ldap"));
 }
 
 #[test]

@@ -169,10 +169,15 @@ impl GatewayCookies {
                     // most requests have one
                     self.sessions.reserve_exact(1);
                 }
+                let value = if is_usual(piece) {
+                    Credential::of_cookie(line, at + value_at..at + piece.len())
+                } else {
+                    Credential::unreadable_cookie()
+                };
                 self.sessions.push(Candidate {
                     which,
                     spelling,
-                    value: Credential::of_cookie(line, at + value_at..at + piece.len()),
+                    value,
                 });
             }
             Own::Device(spelling) => {
@@ -208,4 +213,16 @@ impl GatewayCookies {
             Own::Variant => {}
         }
     }
+}
+
+/// Whether a cookie is written as browsers do (RFC 6265, section 4.2.1): at most one blank before its name, and none behind
+/// it. Programs in front that take the session out of a request look for no other spelling.
+fn is_usual(piece: &[u8]) -> bool {
+    let piece = piece.strip_prefix(b" ").unwrap_or(piece);
+    let mut name = piece
+        .split(|byte| *byte == b'=')
+        .next()
+        .unwrap_or_default()
+        .iter();
+    !name.any(u8::is_ascii_whitespace)
 }

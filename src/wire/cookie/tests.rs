@@ -87,6 +87,25 @@ fn only_the_gateways_cookies_are_cut_out() {
 }
 
 #[test]
+fn a_spelling_that_no_browser_sends_is_cut_out_and_no_session() {
+    for line in [
+        "a=1;  gatelatch=t",
+        "a=1;\tgatelatch=t",
+        "a=1; \tgatelatch=t",
+        "a=1; gatelatch =t",
+        "gatelatch\t=t; a=1",
+        "a=1; gatelatch=t; gatelatch =t",
+    ] {
+        let unreadable = Some(String::new());
+        assert_eq!(
+            take(&[line]),
+            (vec!["a=1".to_owned()], unreadable, None),
+            "{line:?}"
+        );
+    }
+}
+
+#[test]
 fn of_two_sessions_none_counts() {
     for lines in [
         &["gatelatch=a; gatelatch=b"][..],

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{GROUPS, PEOPLE, plain};
 use crate::support::{
     Gateway, LDAP_PASSWORD, PASSWORD, Slapd, Tokens, Upstream, cookie_of, gateway, hash, log_out,
-    post, refresh, submit, tokens, until,
+    post, refresh, send, submit, tokens, until,
 };
 
 const SERVICES: &str = "
@@ -91,6 +91,20 @@ fn people_of_the_directory_get_tokens_with_their_roles() {
         gateway.get("/", &tokens(&gateway, "rita").bearer()).status,
         200
     );
+    let listed = send(
+        gateway.admin,
+        format!(
+            "GET /api/sessions?provider=ldap HTTP/1.1\r\nHost: {}\r\n\r\n",
+            gateway.admin
+        ),
+    );
+    let listed = listed.json();
+    let sessions = listed["sessions"].as_array().unwrap().iter();
+    let mut users: Vec<_> = sessions
+        .map(|one| (one["user"].as_str().unwrap(), one["kind"].as_str().unwrap()))
+        .collect();
+    users.sort_unstable();
+    assert_eq!(users, [("alice", "tokens"), ("carol", "tokens")]);
     assert_eq!(log_out(&gateway, &alice).status, 204);
     assert_eq!(gateway.get("/", &alice.bearer()).status, 401);
 }

@@ -39,7 +39,7 @@ const WRITTEN_BEFORE_ENVOY: [&str; 4] = [
 
 /// Names under which a client says who it is, where it comes from, or which other path, method or host counts: those that are
 /// known, and some of families whose names nobody can list.
-const FORGED: [&str; 54] = [
+const FORGED: [&str; 69] = [
     "Cf-Connecting-Ip",
     "CF-Connecting-IPv6",
     "Fastly-Client-IP",
@@ -94,7 +94,25 @@ const FORGED: [&str; 54] = [
     "X-SSL-Client-S-DN",
     "X-WEBAUTH-ROLE",
     "X-WEBAUTH-USER",
+    "Client-IP",
+    "CF-Pseudo-IPv4",
+    "DO-Connecting-IP",
+    "Fly-Client-IP",
+    "Forwarded-For",
+    "Incap-Client-IP",
+    "X-AppEngine-User-IP",
+    "X-Azure-ClientIP",
+    "X-Azure-SocketIP",
+    "X-NF-Client-Connection-IP",
+    "X-Originating-IP",
+    "X-ProxyUser-IP",
+    "X-Sucuri-ClientIP",
+    "X-True-Client-IP",
+    "X-Vercel-Forwarded-For",
 ];
+
+/// What a name may have besides letters, digits and hyphens (RFC 9110, section 5.6.2).
+const TOKEN_CHARACTERS: &str = "!#$%&'*+.^_`|~";
 
 /// What an application takes for the same name, once or the other.
 fn spellings(name: &str) -> [String; 6] {
@@ -287,8 +305,13 @@ impl Conversation<'_> {
             let mut kept = self.program.keeps.iter();
             kept.any(|one| name.eq_ignore_ascii_case(one))
         };
-        let forged = FORGED.iter().filter(|name| !kept(name));
-        let forged: Vec<_> = forged.flat_map(|name| spellings(name)).collect();
+        let known = FORGED.iter().filter(|name| !kept(name));
+        let known = known.flat_map(|name| spellings(name));
+        let separated = TOKEN_CHARACTERS.chars().flat_map(|character| {
+            ["Remote-User", "X-Remote-User", "X-Forwarded-User"]
+                .map(|name| name.replace('-', &character.to_string()))
+        });
+        let forged: Vec<_> = known.chain(separated).collect();
         let names = forged.iter().map(|name| format!("{name}: forged\r\n"));
         let lines: Vec<_> = names.collect();
         for (path, credential, user) in [
@@ -396,6 +419,25 @@ impl Conversation<'_> {
             let seen = self.seen("GET", "/jobs", &format!("Cookie: {cookies}\r\n"));
             assert_eq!(seen.fields("remote-user"), ["rita"], "{seen:?}");
             assert_eq!(seen.fields("cookie"), Vec::from_iter(left), "{cookies}");
+        }
+        // spellings that no browser sends are nobody's session, and reach no application
+        for cookies in [
+            "a=1;  SESSION",
+            "a=1;\tSESSION",
+            "a=1; SPACED",
+            "SPACED; a=1",
+            "a=1; \tSPACED",
+            "a=1;  __Host-SESSION",
+        ] {
+            let spaced = session.replacen('=', " =", 1);
+            let cookies = cookies
+                .replace("SESSION", &session)
+                .replace("SPACED", &spaced);
+            let fields = format!("Cookie: {cookies}\r\n");
+            assert_eq!(self.ask("GET", "/jobs", &fields).status, 401, "{cookies:?}");
+            let seen = self.seen("GET", "/public/x", &fields);
+            assert_eq!(seen.fields("remote-user"), [""; 0], "{seen:?}");
+            assert_eq!(seen.fields("cookie"), ["a=1"], "{cookies:?}");
         }
         let untouched = self.seen("GET", "/public/x", "Cookie: a=1; b=2\r\n");
         assert_eq!(untouched.fields("cookie"), ["a=1; b=2"]);
