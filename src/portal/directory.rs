@@ -4,13 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Portal;
+use super::admit::AdmittedAttempt;
 use super::denial::LoginDenial;
 use super::fields::LoginRequest;
 use super::login::SignedIn;
 use crate::access::{Identity, Subjects};
-use crate::ambient;
 use crate::ldap::{LdapDirectory, LdapFailure, LdapIdentity};
-use crate::session::{Admission, DeviceId, LoginAttempt, PasswordResult};
+use crate::session::{DeviceId, LoginAttempt, PasswordResult};
 use crate::text::fold::fold;
 use crate::users::authenticate;
 
@@ -27,18 +27,17 @@ impl Portal {
         let LoginRequest { username, password } = request;
         let typed = fold(&username);
         let attempt = LoginAttempt::new(&typed, client, device);
-        let now = ambient::unix_millis();
-        let admission = self.sessions.check(attempt, now).await??;
+        let admitted = self.admit(attempt).await??;
         let candidate = ldap.find(&username).await.map_err(unanswered)?;
         let subject = candidate.subject().map(fold);
-        let mut attempts = vec![(attempt, admission)];
+        let mut attempts = vec![admitted];
         let mut counts = candidate
             .subject()
             .is_some_and(|subject| self.is_free(subject));
         if let Some(subject) = subject.filter(|subject| *subject != typed) {
             let own = LoginAttempt::new(&subject, client, device);
-            match self.sessions.check(own, now).await? {
-                Ok(admission) => attempts.push((own, admission)),
+            match self.admit(own).await? {
+                Ok(admitted) => attempts.push(admitted),
                 // to say so would tell that both names are one
                 Err(_) => counts = false,
             }
@@ -63,20 +62,16 @@ impl Portal {
     /// Records how an attempt ended, under each of its names.
     async fn count(
         &self,
-        attempts: Vec<(LoginAttempt, Admission)>,
+        attempts: Vec<AdmittedAttempt>,
         found: Option<LdapIdentity>,
     ) -> Result<SignedIn, LoginDenial> {
         let result = match found {
             Some(_) => PasswordResult::Correct,
             None => PasswordResult::Incorrect,
         };
-        let (limits, now) = (self.settings.attempts, ambient::unix_millis());
         let mut begun = None;
-        for (attempt, admission) in attempts {
-            let recorded = self
-                .sessions
-                .record(attempt, admission, result, limits, now);
-            let recorded = recorded.await??;
+        for admitted in attempts {
+            let recorded = self.record_attempt(admitted, result).await?;
             begun.get_or_insert(recorded);
         }
         match found {

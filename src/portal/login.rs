@@ -238,12 +238,12 @@ impl Portal {
     ) -> Result<Arc<User>, LoginDenial> {
         let LoginRequest { username, password } = request;
         let attempt = LoginAttempt::new(&username, client, device);
-        let admission = self
-            .sessions
-            .check(attempt, ambient::unix_millis())
-            .await??;
+        let admitted = self.admit(attempt).await??;
         let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
-            Err(LoginFailure::Busy) => return Err(LoginDenial::Busy),
+            Err(LoginFailure::Busy) => {
+                admitted.was_not_checked();
+                return Err(LoginDenial::Busy);
+            }
             found => found,
         };
         let result = if found.is_ok() {
@@ -251,12 +251,7 @@ impl Portal {
         } else {
             PasswordResult::Incorrect
         };
-        let limits = self.settings.attempts;
-        let now = ambient::unix_millis();
-        let begun = self
-            .sessions
-            .record(attempt, admission, result, limits, now)
-            .await??;
+        let begun = self.record_attempt(admitted, result).await?;
         found.map_err(|failure| match failure {
             LoginFailure::TooLong => LoginDenial::TooLong(begun),
             LoginFailure::Invalid | LoginFailure::Busy => LoginDenial::Invalid(begun),

@@ -8,6 +8,7 @@
 //! them another snapshot may have come into force, whose portal then decides.
 
 mod account;
+mod admit;
 mod at_provider;
 mod body;
 mod body_format;

@@ -14,6 +14,7 @@ mod family;
 mod file;
 mod health;
 mod holds;
+mod in_flight;
 mod job;
 mod known;
 mod ledger;
@@ -41,6 +42,7 @@ pub use browser::{
     ProviderSession, SessionKind, SessionPage, SessionSelector,
 };
 pub use family::GRACE;
+pub use in_flight::CheckInFlight;
 pub use job::{GoodRefreshToken, StoreMemory, TokenExchange};
 pub use lockout::{Lockout, LockoutScope, Lockouts, Unknown};
 pub use probe::probe;

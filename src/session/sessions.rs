@@ -19,6 +19,7 @@ use super::attempt::{
 use super::family::{Exchange, Family, GRACE, Look};
 use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
+use super::in_flight::{CheckInFlight, ChecksInFlight};
 use super::job::{
     EndSession, ExchangeOrder, GoodRefreshToken, Job, Open, RecordAttempt, TokenExchange,
 };
@@ -44,6 +45,7 @@ pub struct Sessions {
     queue: Sender<Job>,
     revocations: Arc<Revocations>,
     health: Arc<StoreHealth>,
+    checks: Arc<ChecksInFlight>,
 }
 
 /// Why there is no store at the start.
@@ -159,6 +161,7 @@ impl Sessions {
             queue,
             revocations,
             health,
+            checks: Arc::default(),
         })
     }
 
@@ -309,6 +312,18 @@ impl Sessions {
     pub async fn leave(&self, shown: &RefreshToken, times: Times) -> Result<(), StoreUnavailable> {
         let end = times.end(shown.session());
         self.order(|reply| Job::Leave(end, reply)).await
+    }
+
+    /// Begins the check of a password; before [`Sessions::check`], and kept until its result is recorded.
+    ///
+    /// # Errors
+    /// [`Throttled`] where too many checks of the pair or the network are under way in this process.
+    pub fn begin_check(
+        &self,
+        attempt: &LoginAttempt,
+        limits: &AttemptLimits,
+    ) -> Result<CheckInFlight, Throttled> {
+        self.checks.begin(attempt, limits)
     }
 
     /// Whether, and why, a password may be looked at. `now` is in milliseconds since 1970.

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 
+use crate::logins::slow_and_quick;
 use crate::support::{
     Answer, Connection, Gateway, GatewayBuilder, PASSWORD, Upstream, cookie_of, gateway, get,
     log_in_from, submit, until,
@@ -327,6 +330,60 @@ fn guesses_at_once_are_not_more_than_guesses_in_turn() {
         21,
         "{answers:?}"
     );
+}
+
+/// Passwords that are checked slowly wait in one queue for all: those of one network must not fill it.
+#[test]
+fn wrong_passwords_at_once_hold_nobody_elses_check_up() {
+    let users = slow_and_quick();
+    let basic = |user: &str, password: &str| {
+        let pair = STANDARD.encode(format!("{user}:{password}"));
+        format!("Authorization: Basic {pair}\r\n")
+    };
+    for way in ["form", "basic"] {
+        let upstream = Upstream::saying("hi");
+        let gateway = gateway("\n  app: { upstream: http://UPSTREAM, rules: [ { path: /**, allow: authenticated } ] }\n")
+            .server("trusted_proxies: [127.0.0.1]")
+            .auth("credentials: [bearer, basic], login: { attempts: 3 }")
+            .users(&users)
+            .upstream(upstream.address)
+            .start();
+        let send = |connection: &mut Connection, from: &str, user: &str, password: &str| {
+            if way == "form" {
+                let fields = format!("username={user}&password={password}");
+                connection.write(format!(
+                    "POST /auth/login HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {from}\r\nContent-Type: \
+                     application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{fields}",
+                    fields.len()
+                ));
+            } else {
+                let field = basic(user, password);
+                connection.write(format!(
+                    "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {from}\r\n{field}\r\n"
+                ));
+            }
+        };
+        let mut flood: Vec<_> = (0..40).map(|_| Connection::open(gateway.address)).collect();
+        for (number, connection) in flood.iter_mut().enumerate() {
+            send(connection, "192.0.2.1", "slow", &format!("guess{number}"));
+        }
+        let mut bystander = Connection::open(gateway.address);
+        send(&mut bystander, "192.0.2.2", "quick", PASSWORD);
+        assert_eq!(bystander.read().status, 200, "{way}");
+        let answers: Vec<Answer> = flood.iter_mut().map(Connection::read).collect();
+        let count = |status| {
+            answers
+                .iter()
+                .filter(|answer| answer.status == status)
+                .count()
+        };
+        assert_eq!((count(401), count(429)), (3, 37), "{way}");
+        let at_once = answers.iter().filter(|answer| answer.status == 429);
+        let at_once = at_once
+            .filter(|answer| answer.header("retry-after") == "1")
+            .count();
+        assert!(at_once > 0, "{way}: all of them were paid for");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ const SERVICES: &str = "
 ";
 
 /// A user whose password takes a large part of a second to check, and one whose password does not.
-fn slow_and_quick() -> String {
+pub fn slow_and_quick() -> String {
     let quick = bcrypt::hash(PASSWORD, 4).unwrap();
     // of nobody's password
     let slow = "$2b$13$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
@@ -55,6 +55,8 @@ fn logins_beyond_the_queue_are_put_off_and_requests_go_on() {
     let gateway = gateway(SERVICES)
         .upstream(upstream.address)
         .users(&slow_and_quick())
+        // so that the limits of one network come after the queue's
+        .auth("login: { attempts: 1000 }")
         .start();
     let flood = flood(&gateway);
     until("a full queue", || {

@@ -44,6 +44,8 @@ pub struct DescribedRequest {
     pub request_id: Option<HeaderValue>,
     /// Whether another trusted proxy stands before Envoy, and may have written forwarded fields.
     pub(super) is_behind_proxy: bool,
+    /// Whether several `Cookie` lines may have come as one, joined by commas.
+    has_joined_cookies: bool,
     /// Whether fewer cookies are left than were sent.
     pub(super) has_cut_cookies: bool,
 }
@@ -123,6 +125,7 @@ impl CheckedRequest {
             client: client.address,
             request_id: read_request_id(&headers),
             is_behind_proxy: client.is_behind_proxy,
+            has_joined_cookies: !has_raw(&http, &COOKIE),
             has_cut_cookies: false,
             headers,
         })
@@ -136,6 +139,9 @@ impl DescribedRequest {
             headers.get_all(COOKIE).iter().cloned().collect()
         };
         let sent = lines(&self.headers);
+        if self.has_joined_cookies {
+            cookie.unjoin(&mut self.headers);
+        }
         let cookies = cookie.take(&mut self.headers);
         self.has_cut_cookies = sent != lines(&self.headers);
         cookies
@@ -146,6 +152,12 @@ impl DescribedRequest {
 fn ip_of(address: &EnvoyAddress) -> Option<IpAddr> {
     let address: IpAddr = address.socket_address.as_ref()?.address.parse().ok()?;
     Some(address.to_canonical())
+}
+
+/// Whether Envoy describes each line of a field by itself.
+fn has_raw(http: &HttpRequest, name: &HeaderName) -> bool {
+    let mut raw = http.header_map.iter().flat_map(|map| &map.headers);
+    raw.any(|field| field.key.eq_ignore_ascii_case(name.as_str()))
 }
 
 /// All fields, of either form; `None` where one cannot be a field, or there are more than a map holds.
