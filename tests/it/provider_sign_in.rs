@@ -388,6 +388,15 @@ fn of_many_groups_those_fit_that_rules_name() {
     let answer = come_back(&gateway, &visit(&gateway, &provider, ""));
     let session = session(&answer);
     assert!(session.len() < 4096, "{}", session.len());
+    let left_out = gateway.named_event("roles_left_out");
+    assert_eq!(
+        (
+            &left_out["user"],
+            &left_out["provider"],
+            &left_out["left_out"]
+        ),
+        (&json!("walter-1"), &json!("corp"), &json!(300))
+    );
     assert_eq!(
         open(&gateway, "/admin", &session).body,
         "walter-1/admin/Walter"

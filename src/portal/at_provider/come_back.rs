@@ -200,6 +200,15 @@ impl Portal {
                 },
                 IssueError::Signing => Failure::of(ProviderDenial::NoToken),
             })?;
+        if session.roles_left_out > 0 {
+            tracing::warn!(
+                event = "roles_left_out",
+                provider = provider.settings().name.as_str(),
+                user = &*log_safe_name(subject),
+                left_out = session.roles_left_out,
+                "not all roles fit into the cookie: only those are there that some rule names"
+            );
+        }
         let away = |_: StoreUnavailable| Failure::of(ProviderDenial::StateAway);
         self.end_replaced(intake, now).await.map_err(away)?;
         // one that nobody could list, end or renew does not begin
