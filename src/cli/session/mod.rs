@@ -11,7 +11,7 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use self::access::SessionAccess;
-use super::printing::{counted, print};
+use super::printing::{counted, print, say};
 use crate::session::SessionSelector;
 use crate::token::SessionId;
 
@@ -73,8 +73,10 @@ fn end(args: &EndArgs, config: &Path) -> anyhow::Result<ExitCode> {
         },
         (None, None) => bail!("name a `--user` or an `--id`"),
     };
-    let ended = SessionAccess::open(config)?.end(&selector)?;
+    let access = SessionAccess::open(config)?;
+    let ended = access.end(&selector)?;
     print(&format!("ended {}\n", counted(ended, "session")))?;
+    access.note().map_or(Ok(()), say)?;
     // a script that ends one session learns that there was none
     let is_unknown = ended == 0 && args.id.is_some();
     Ok(if is_unknown {
