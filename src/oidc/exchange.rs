@@ -278,6 +278,9 @@ impl Provider {
         sub: &str,
         clock: Clock,
     ) -> Result<Option<ProviderIdentity>, ProviderError> {
+        if token.is_none() && tokens.access_token.is_none() {
+            return Ok(None);
+        }
         let mut claims = PersonClaims {
             id_token: token.map(IdToken::members),
             userinfo: None,
@@ -308,7 +311,7 @@ impl Provider {
         claims.identify(self.settings(), sub).map(Some)
     }
 
-    /// What the userinfo says of this `sub`; `None` where nobody can be asked.
+    /// What the userinfo says of this `sub`; `None` where the provider has no such endpoint.
     async fn userinfo(
         &self,
         known: &KnownProvider,
@@ -316,10 +319,13 @@ impl Provider {
         sub: &str,
         clock: Clock,
     ) -> Result<Option<Map<String, Value>>, ProviderError> {
-        let endpoint = known.metadata.endpoints.userinfo.as_ref();
-        let Some((url, access_token)) = endpoint.zip(tokens.access_token.as_ref()) else {
+        let Some(url) = known.metadata.endpoints.userinfo.as_ref() else {
             return Ok(None);
         };
+        let access_token = tokens.access_token.as_ref().ok_or_else(|| {
+            let reason = "it sends no access token, which its userinfo is requested with";
+            ProviderError::Unavailable(reason.to_owned())
+        })?;
         let claims = match userinfo::request(self.settings(), url, access_token).await? {
             Userinfo::Plain(claims) => claims,
             Userinfo::Signed(token) => {

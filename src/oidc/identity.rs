@@ -44,7 +44,9 @@ impl<'a> PersonClaims<'a> {
     }
 
     fn find(self, path: &ClaimPath) -> Option<&'a Value> {
-        self.sources().find_map(|claims| path.find(claims))
+        // `null` says as much as nothing
+        let found = |claims| path.find(claims).filter(|value| !value.is_null());
+        self.sources().find_map(found)
     }
 
     fn text(self, name: &str) -> Option<&'a str> {

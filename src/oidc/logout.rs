@@ -1,5 +1,7 @@
 //! Logout tokens (OpenID Connect Back-Channel Logout 1.0, section 2.6).
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::id_token::FRESH;
@@ -22,30 +24,58 @@ pub struct LogoutToken {
     pub expires_at: u64,
 }
 
+/// Why a logout token is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogoutTokenError {
+    /// For a reason that any token may have.
+    Token(TokenError),
+    /// This claim is absent or empty.
+    Lacks(&'static str),
+    /// Neither `sid` nor `sub`.
+    NamesNobody,
+    /// `events` does not say that somebody has signed out.
+    NoLogout,
+    /// It has a `nonce`: a sign-in could take it for its own.
+    HasNonce,
+    /// `iat` is too long ago.
+    Stale,
+}
+
 impl Provider {
     /// Verifies a logout token at `now`, in seconds since 1970. Whether it came before, the caller looks at.
     ///
     /// # Errors
     /// The first thing that is wrong. Where other keys could make it valid, they are requested in the background, and the
     /// provider may send it again.
-    pub fn verify_logout_token(&self, token: &str, now: u64) -> Result<LogoutToken, TokenError> {
+    pub fn verify_logout_token(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Result<LogoutToken, LogoutTokenError> {
         let known = self.known().map_err(|_| TokenError::KeyId)?;
         let keys = IssuerKeys::Remote(known.keys.clone());
         let claims = keys.open(token, TokenType::Logout, now)?;
         let settings = self.settings();
+        for name in ["iss", "aud"] {
+            if !claims.members().contains_key(name) {
+                return Err(LogoutTokenError::Lacks(name));
+            }
+        }
         if claims.text("iss")? != Some(settings.issuer.as_str()) {
-            return Err(TokenError::Issuer);
+            return Err(TokenError::Issuer.into());
         }
         if !claims.audiences()?.contains(&settings.client.id.as_str()) {
-            return Err(TokenError::Audience);
+            return Err(TokenError::Audience.into());
         }
         let leeway = settings.leeway.as_secs();
         let expires_at = life(&claims, leeway, now)?;
-        // a token that a sign-in could take for its own is none
-        if claims.members().contains_key("nonce") || !names_event(&claims) {
-            return Err(TokenError::Claims);
+        if claims.members().contains_key("nonce") {
+            return Err(LogoutTokenError::HasNonce);
         }
-        let text = |name| {
+        if !names_event(&claims) {
+            return Err(LogoutTokenError::NoLogout);
+        }
+        let text = |name| -> Result<Option<Box<str>>, TokenError> {
             Ok(claims
                 .text(name)?
                 .filter(|text| !text.is_empty())
@@ -53,10 +83,10 @@ impl Provider {
         };
         let (jti, sid, sub) = (text("jti")?, text("sid")?, text("sub")?);
         if sid.is_none() && sub.is_none() {
-            return Err(TokenError::Subject);
+            return Err(LogoutTokenError::NamesNobody);
         }
         Ok(LogoutToken {
-            jti: jti.ok_or(TokenError::Missing)?,
+            jti: jti.ok_or(LogoutTokenError::Lacks("jti"))?,
             sid,
             sub,
             expires_at,
@@ -64,25 +94,52 @@ impl Provider {
     }
 }
 
-/// Until when the token is good: it must be recent, and not have expired. Older providers write no `exp`.
-fn life(claims: &SignedClaims, leeway: u64, now: u64) -> Result<u64, TokenError> {
-    let issued_at = claims.date("iat")?.ok_or(TokenError::Missing)?;
+/// Until when the token is good: it must be recent, and not have expired.
+fn life(claims: &SignedClaims, leeway: u64, now: u64) -> Result<u64, LogoutTokenError> {
+    let date = |name| claims.date(name)?.ok_or(LogoutTokenError::Lacks(name));
+    let (issued_at, expires_at) = (date("iat")?, date("exp")?);
     if issued_at > now.saturating_add(leeway) {
-        return Err(TokenError::IssuedAt);
+        return Err(TokenError::IssuedAt.into());
     }
-    let stale = issued_at.saturating_add(FRESH);
-    let end = claims
-        .date("exp")?
-        .map_or(stale, |expires_at| expires_at.min(stale));
-    let end = end.saturating_add(leeway);
-    if end <= now {
-        return Err(TokenError::Expired);
+    let end = |second: u64| second.saturating_add(leeway);
+    let (stale, expired) = (end(issued_at.saturating_add(FRESH)), end(expires_at));
+    if expired <= now {
+        return Err(TokenError::Expired.into());
+    }
+    if stale <= now {
+        return Err(LogoutTokenError::Stale);
     }
     match claims.date("nbf")? {
-        Some(begin) if begin > now.saturating_add(leeway) => Err(TokenError::NotYetValid),
-        Some(_) | None => Ok(end),
+        Some(begin) if begin > end(now) => Err(TokenError::NotYetValid.into()),
+        Some(_) | None => Ok(expired.min(stale)),
     }
 }
+
+impl From<TokenError> for LogoutTokenError {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+/// Fixed text without input.
+impl fmt::Display for LogoutTokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(TokenError::Type) => f.write_str("the token is not a logout token (`typ`)"),
+            Self::Token(error) => error.fmt(f),
+            Self::Lacks(claim) => write!(f, "the token lacks `{claim}`"),
+            Self::NamesNobody => f.write_str("the token has neither `sid` nor `sub`"),
+            Self::NoLogout => write!(
+                f,
+                "the token is not about a logout: `events` lacks `{EVENT}`"
+            ),
+            Self::HasNonce => f.write_str("the token has a `nonce`, as only an ID token may"),
+            Self::Stale => f.write_str("the token was issued too long ago (`iat`)"),
+        }
+    }
+}
+
+impl std::error::Error for LogoutTokenError {}
 
 fn names_event(claims: &SignedClaims) -> bool {
     let event = claims

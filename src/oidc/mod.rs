@@ -34,7 +34,7 @@ pub use client::{ClientAuthentication, ClientSettings};
 pub use error::{OAuthErrorCode, ProviderError};
 pub use exchange::{ProviderRefresh, ProviderSignIn, RenewedTokens, SignInSecrets};
 pub use identity::ProviderIdentity;
-pub use logout::LogoutToken;
+pub use logout::{LogoutToken, LogoutTokenError};
 pub use metadata::{ProviderEndpoints, SecretMethod};
 pub use name::ProviderName;
 pub use probe::probe;

@@ -39,6 +39,15 @@ impl RedirectLoopGuard {
         (returns < LIMIT).then_some(Self { returns, ..self })
     }
 
+    /// The guard after a sign-in with a provider has begun anew by itself; `None`: that was one too many.
+    pub(super) fn began_anew(before: Option<Self>, now: u64) -> Option<Self> {
+        let before = before.unwrap_or(Self {
+            since: now,
+            returns: 0,
+        });
+        before.came_back()
+    }
+
     /// The cookie's value, and for how many seconds it is kept.
     pub(super) fn written(self, now: u64) -> (String, u64) {
         (
@@ -69,6 +78,20 @@ mod tests {
             .came_back()
             .unwrap();
         assert_eq!(guard.came_back(), None);
+    }
+
+    #[test]
+    fn the_third_sign_in_that_begins_anew_within_a_minute_is_one_too_many() {
+        let read = |guard: RedirectLoopGuard, now| {
+            RedirectLoopGuard::read(Some(&guard.written(now).0), now)
+        };
+        let first = RedirectLoopGuard::began_anew(None, 1000).unwrap();
+        let second = RedirectLoopGuard::began_anew(read(first, 1020), 1020).unwrap();
+        assert_eq!(
+            RedirectLoopGuard::began_anew(read(second, 1059), 1059),
+            None
+        );
+        assert!(RedirectLoopGuard::began_anew(read(second, 1060), 1060).is_some());
     }
 
     #[test]

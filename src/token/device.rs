@@ -66,6 +66,7 @@ impl DeviceTokens {
         Ok(SessionToken {
             value: sign(&self.key, claims)?,
             max_age,
+            roles_left_out: 0,
         })
     }
 

@@ -262,7 +262,12 @@ impl CookieSessions {
             }
         };
         match signed(provider) {
-            Err(IssueError::TooLarge(_)) => signed(&provider.with_roles_of(&self.room.named_roles)),
+            Err(IssueError::TooLarge(_)) => {
+                let named = provider.with_roles_of(&self.room.named_roles);
+                let mut session = signed(&named)?;
+                session.roles_left_out = provider.roles.len().saturating_sub(named.roles.len());
+                Ok(session)
+            }
             whole => whole,
         }
     }
@@ -292,6 +297,7 @@ impl CookieSessions {
         Ok(SessionToken {
             value: sign(&self.key, more)?,
             max_age: end.saturating_sub(now),
+            roles_left_out: 0,
         })
     }
 }

@@ -9,6 +9,8 @@ pub struct SessionToken {
     pub value: String,
     /// For how many seconds it is valid.
     pub max_age: u64,
+    /// How many roles did not fit, so that they are not in it.
+    pub roles_left_out: usize,
 }
 
 impl fmt::Debug for SessionToken {

@@ -217,23 +217,31 @@ fn what_no_provider_has_signed_ends_nothing() {
     let store = open_store(&redis);
     let cookie = sign_in_at(&store, &gateway, "1", Some("a"));
     let now = ambient::unix_seconds();
-    for changes in [
-        json!({ "iss": "http://127.0.0.1:9/other" }),
-        json!({ "aud": "another client" }),
-        json!({ "iat": now - 3600, "exp": now - 3000 }),
-        json!({ "iat": now + 3600 }),
-        json!({ "iat": null }),
-        json!({ "jti": null }),
-        json!({ "sub": null }),
-        json!({ "sub": 1 }),
-        json!({ "events": null }),
-        json!({ "events": { "http://schemas.openid.net/event/other": {} } }),
-        json!({ "nonce": "n" }),
+    for (changes, why) in [
+        (
+            json!({ "iss": "http://127.0.0.1:9/other" }),
+            "another issuer",
+        ),
+        (json!({ "iss": null }), "lacks `iss`"),
+        (json!({ "aud": "another client" }), "another audience"),
+        (json!({ "aud": null }), "lacks `aud`"),
+        (json!({ "iat": now - 3600, "exp": now - 3000 }), "expired"),
+        (json!({ "iat": now - 3600 }), "issued too long ago"),
+        (json!({ "iat": now + 3600 }), "in the future"),
+        (json!({ "iat": null }), "lacks `iat`"),
+        (json!({ "exp": null }), "lacks `exp`"),
+        (json!({ "jti": null }), "lacks `jti`"),
+        (json!({ "sub": null }), "neither `sid` nor `sub`"),
+        (json!({ "sub": 1 }), "malformed"),
+        (json!({ "events": null }), "not about a logout"),
+        (
+            json!({ "events": { "http://schemas.openid.net/event/other": {} } }),
+            "not about a logout",
+        ),
+        (json!({ "nonce": "n" }), "has a `nonce`"),
     ] {
-        assert!(
-            !refused(&log_out(&gateway, &token(&changes))).is_empty(),
-            "{changes}"
-        );
+        let said = refused(&log_out(&gateway, &token(&changes)));
+        assert!(said.contains(why), "{changes}: {said}");
     }
     let good = token(&json!({}));
     let (signed, _) = good.rsplit_once('.').unwrap();

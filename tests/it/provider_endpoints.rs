@@ -271,9 +271,40 @@ fn what_a_provider_refuses_is_said_on_the_sign_in_page() {
             "{event}"
         );
     }
-    let empty = open(&gateway, "/auth/callback/corp", "");
-    assert_eq!(empty.status, 502);
-    assert!(empty.headers("content-type").concat().contains("text/html"));
+}
+
+/// What no provider sends is the browser's: a new sign-in begins, and after a few of them a page explains.
+#[test]
+fn what_is_no_answer_begins_anew_and_says_nothing_against_the_provider() {
+    let (gateway, _provider) = two_providers();
+    for query in [
+        "",
+        "?",
+        "?state=s",
+        "?code=a&code=b&state=s",
+        "?code=a&error=b&state=s",
+        "?code=a",
+        "?code=%",
+    ] {
+        let path = format!("/auth/callback/corp{query}");
+        let mut cookie = String::new();
+        for status in [303, 303, 400] {
+            let answer = open(&gateway, &path, &cookie);
+            assert_eq!(answer.status, status, "{query}: {answer:?}");
+            if status == 303 {
+                let marker = cookie_of(&answer, "gatelatch-signin");
+                assert_ne!(marker, "gatelatch-signin=", "{query}");
+                cookie = format!("Cookie: {marker}\r\n");
+            } else {
+                let media = answer.headers("content-type").concat();
+                assert!(media.contains("text/html"), "{query}: {media}");
+            }
+        }
+    }
+    // the first that counts against a provider is the first that a provider has sent
+    let path = "/auth/callback/corp?error=access_denied&state=abcdefghijklmnopqrstuv";
+    assert_eq!(open(&gateway, path, "").status, 401);
+    assert_eq!(login_failed(&gateway)["reason"], "denied");
 }
 
 /// The code of one provider must not be redeemed at another.

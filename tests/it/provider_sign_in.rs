@@ -1,5 +1,6 @@
 //! The whole way of a sign-in, with a provider that does what a test says: also what no good one does.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -316,6 +317,40 @@ fn nobody_of_a_provider_signs_in_under_a_name_of_the_list() {
     }
 }
 
+/// A browser that follows every redirect, and a provider that asks nothing: neither would stop by itself.
+#[test]
+fn a_provider_that_answers_with_another_state_is_left_after_a_few_attempts() {
+    let provider = ScriptedProvider::start();
+    let gateway = with(&provider, "").start();
+    provider.script().callback = json!({ "state": "abcdefghijklmnopqrstuv" });
+    let mut visit = visit(&gateway, &provider, "?next=/jobs");
+    let mut jar: BTreeMap<String, String> = BTreeMap::new();
+    let keep = |jar: &mut BTreeMap<String, String>, line: &str| {
+        let pairs = line.trim().trim_start_matches("Cookie: ").split("; ");
+        let pairs = pairs.filter_map(|pair| pair.split_once('='));
+        jar.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    };
+    keep(&mut jar, &visit.cookie);
+    for status in [303, 303, 502] {
+        let pairs = jar.iter().map(|(name, value)| format!("{name}={value}"));
+        visit.cookie = format!("Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; "));
+        let answer = come_back(&gateway, &visit);
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 502 {
+            let event = login_failed(&gateway);
+            assert_eq!(event["reason"], "provider_invalid", "{event}");
+            assert!(event.to_string().contains("`state`"), "{event}");
+            break;
+        }
+        keep(&mut jar, &cookies(&answer));
+        let to = location(&answer);
+        let to = to.strip_prefix(&provider.issuer).unwrap();
+        let back = location(&get(provider.address(), to, ""));
+        visit.callback = back.strip_prefix("http://gateway.test").unwrap().to_owned();
+    }
+    assert_eq!(provider.received("/authorize").len(), 3);
+}
+
 #[test]
 fn rules_about_a_user_are_about_people_of_a_provider_until_the_list_has_the_name() {
     let provider = ScriptedProvider::start();
@@ -353,6 +388,15 @@ fn of_many_groups_those_fit_that_rules_name() {
     let answer = come_back(&gateway, &visit(&gateway, &provider, ""));
     let session = session(&answer);
     assert!(session.len() < 4096, "{}", session.len());
+    let left_out = gateway.named_event("roles_left_out");
+    assert_eq!(
+        (
+            &left_out["user"],
+            &left_out["provider"],
+            &left_out["left_out"]
+        ),
+        (&json!("walter-1"), &json!("corp"), &json!(300))
+    );
     assert_eq!(
         open(&gateway, "/admin", &session).body,
         "walter-1/admin/Walter"

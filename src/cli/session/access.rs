@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) enum SessionAccess {
     Store(OpenStore),
     Gateway(RunningGateway),
+    /// One that forgets them when it ends.
+    Memory(RunningGateway),
 }
 
 /// A store of this process.
@@ -50,7 +52,7 @@ impl SessionAccess {
                     "with `state: memory` sessions are in the running gateway, and `admin.listen` is `off`: set it to \
                      `127.0.0.1:9900`, or keep sessions in a `file:` or a Redis",
                 )?;
-                Ok(Self::Gateway(gateway))
+                Ok(Self::Memory(gateway))
             }
             StateSettings::File(path) => match OpenStore::file(path, state, token)? {
                 Some(store) => Ok(Self::Store(store)),
@@ -78,7 +80,9 @@ impl SessionAccess {
         while let Some(from) = next {
             let (page, after) = match self {
                 Self::Store(store) => store.page(user, provider, from)?,
-                Self::Gateway(gateway) => gateway.page(user, provider, from)?,
+                Self::Gateway(gateway) | Self::Memory(gateway) => {
+                    gateway.page(user, provider, from)?
+                }
             };
             // one may be on two pages where others come and go meanwhile
             let mut is_new = |session: &Value| seen.insert(session["id"].to_string());
@@ -88,11 +92,18 @@ impl SessionAccess {
         Ok(all)
     }
 
+    /// What an operator should know of sessions that are not found there.
+    pub(super) fn note(&self) -> Option<&'static str> {
+        matches!(self, Self::Memory(_)).then_some(
+            "with `state: memory` sessions from before the start of the gateway are not known: they are not listed, and not ended",
+        )
+    }
+
     /// Ends sessions; says how many.
     pub(super) fn end(&self, selector: &SessionSelector) -> anyhow::Result<usize> {
         match self {
             Self::Store(store) => store.end(selector),
-            Self::Gateway(gateway) => gateway.end(selector),
+            Self::Gateway(gateway) | Self::Memory(gateway) => gateway.end(selector),
         }
     }
 }

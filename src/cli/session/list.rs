@@ -48,6 +48,7 @@ pub(super) fn run(args: &SessionListArgs, config: &Path) -> anyhow::Result<ExitC
         Format::Text => {
             print(&table(&sessions))?;
             say(&counted(sessions.len(), "session"))?;
+            access.note().map_or(Ok(()), say)?;
         }
         Format::Json => print(&format!("{:#}\n", Value::Array(sessions)))?,
     }

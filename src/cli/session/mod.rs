@@ -73,8 +73,10 @@ fn end(args: &EndArgs, config: &Path) -> anyhow::Result<ExitCode> {
         },
         (None, None) => bail!("name a `--user` or an `--id`"),
     };
-    let ended = SessionAccess::open(config)?.end(&selector)?;
+    let access = SessionAccess::open(config)?;
+    let ended = access.end(&selector)?;
     print(&format!("ended {}\n", counted(ended, "session")))?;
+    access.note().map_or(Ok(()), say)?;
     if ended > 0 {
         return Ok(ExitCode::SUCCESS);
     }

@@ -2,12 +2,14 @@
 //!
 //! A server sends this, and no browser: neither cookies nor origins matter, and who it is shows in the signature of its token.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::start::no_such_endpoint;
-use crate::oidc::{LogoutToken, Provider};
+use crate::oidc::{LogoutToken, LogoutTokenError, Provider};
 use crate::portal::refresh::SessionEvent;
 use crate::portal::{Portal, PortalReply, ReceivedBody};
 use crate::session::{OnceKey, OnceUse, SessionSelector, StoreUnavailable};
@@ -20,7 +22,7 @@ enum Refusal {
     /// The body is no form with one token.
     Form,
     /// The token is not what the provider signs for this, or not any more.
-    Token(&'static str),
+    Token(LogoutTokenError),
     /// It came before.
     Replayed,
     /// The store is away. Some sessions may have ended.
@@ -58,7 +60,7 @@ impl Portal {
                 tracing::warn!(
                     event = "backchannel_logout_refused",
                     provider = name,
-                    reason,
+                    reason = &*reason,
                     "a logout of a provider has ended nothing"
                 );
                 let is_away = refusal == Refusal::Away;
@@ -79,7 +81,7 @@ impl Portal {
         let token = logout_token(body)?;
         let token = provider
             .verify_logout_token(&token, now)
-            .map_err(|error| Refusal::Token(error.description()))?;
+            .map_err(Refusal::Token)?;
         let name = provider.settings().name.as_str();
         let key = OnceKey::new(OnceUse::LogoutToken, name, &token.jti);
         if !self.sessions.use_once(key, token.expires_at, now).await? {
@@ -125,13 +127,14 @@ fn logout_token(body: ReceivedBody) -> Result<Zeroizing<String>, Refusal> {
 }
 
 impl Refusal {
-    fn description(self) -> &'static str {
-        match self {
+    fn description(self) -> Cow<'static, str> {
+        let text = match self {
             Self::Form => "the body must be a form with one `logout_token`",
-            Self::Token(why) => why,
+            Self::Token(error) => return error.to_string().into(),
             Self::Replayed => "the logout token was used before",
             Self::Away => "the gateway cannot reach its state store; try again",
-        }
+        };
+        text.into()
     }
 
     /// Section 2.8 has one status for everything that is wrong.

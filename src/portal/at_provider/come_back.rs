@@ -22,6 +22,7 @@ use crate::pages::{PassingPage, Theme};
 use crate::portal::login::log_safe_name;
 use crate::portal::me::PortalCaller;
 use crate::portal::page::{pass_on, see_other};
+use crate::portal::redirect_loop::RedirectLoopGuard;
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
 use crate::portal::{Portal, PortalContext, PortalReply};
@@ -49,7 +50,7 @@ impl Portal {
         };
         let query = intake.head.uri.query().unwrap_or_default();
         let Ok(answer) = AuthorizationResponse::parse(query) else {
-            return self.come_back_empty(theme, provider, context);
+            return self.come_back_empty(theme, provider, intake, context);
         };
         let mut reply = match self.pending(intake, &answer.state, context.now) {
             Some(pending) => {
@@ -111,11 +112,12 @@ impl Portal {
         {
             Ok(begun) => self.let_in_from(theme, provider, intake, &begun, next, context),
             Err(Refusal::Stale) => self.go_on(next, context).unwrap_or_else(|| {
-                if attempt_of(&pending.state) == Attempt::First {
-                    return self.begin_anew(theme, provider, intake, next, context);
-                }
-                let failure = Failure::of(ProviderDenial::Refused);
-                self.fail(theme, provider, failure, next)
+                let is_first = attempt_of(&pending.state) == Attempt::First;
+                let anew = || self.begin_anew(theme, provider, intake, next, context);
+                is_first.then(anew).flatten().unwrap_or_else(|| {
+                    let failure = Failure::of(ProviderDenial::Refused);
+                    self.fail(theme, provider, failure, next)
+                })
             }),
             Err(Refusal::Failed(failure)) => self.fail(theme, provider, failure, next),
         }
@@ -198,6 +200,15 @@ impl Portal {
                 },
                 IssueError::Signing => Failure::of(ProviderDenial::NoToken),
             })?;
+        if session.roles_left_out > 0 {
+            tracing::warn!(
+                event = "roles_left_out",
+                provider = provider.settings().name.as_str(),
+                user = &*log_safe_name(subject),
+                left_out = session.roles_left_out,
+                "not all roles fit into the cookie: only those are there that some rule names"
+            );
+        }
         let away = |_: StoreUnavailable| Failure::of(ProviderDenial::StateAway);
         self.end_replaced(intake, now).await.map_err(away)?;
         // one that nobody could list, end or renew does not begin
@@ -319,7 +330,8 @@ impl Portal {
         passed.flatten().unwrap_or_else(redirected)
     }
 
-    /// Once more to the provider, which may not ask anything this time.
+    /// Once more to the provider, which may not ask anything this time; `None` where that has happened again and again
+    /// within a minute: neither provider nor browser would ever stop.
     fn begin_anew(
         &self,
         theme: &Theme,
@@ -327,14 +339,21 @@ impl Portal {
         intake: &Intake,
         next: Option<&str>,
         context: &PortalContext<'_>,
-    ) -> PortalReply {
+    ) -> Option<PortalReply> {
+        let cookie = &self.settings.cookie;
+        let marker = cookie.marker(&intake.cookies, intake.site.scheme);
+        let guard = RedirectLoopGuard::read(marker, context.now);
+        let guard = RedirectLoopGuard::began_anew(guard, context.now)?;
         let departure = Departure {
             provider,
             next,
             attempt: Attempt::Anew,
             is_switch: false,
         };
-        self.send_away(theme, intake, &departure, context.now)
+        let mut reply = self.send_away(theme, intake, &departure, context.now);
+        let headers = reply.response.headers_mut();
+        self.mark(&intake.site, guard, context.now, headers);
+        Some(reply)
     }
 
     /// An answer to a sign-in that this browser has not begun, or not lately, or that is over: somebody went back in the
@@ -354,36 +373,51 @@ impl Portal {
             let error = ProviderError::Denied(code.clone());
             return self.fail(theme, provider, error.into(), None);
         }
-        match attempt_of(&answer.state) {
-            Attempt::First => self.begin_anew(theme, provider, intake, None, context),
-            Attempt::Anew => {
-                let name = format!(
-                    "{}-oidc-{}",
-                    self.settings.cookie.name(intake.site.scheme),
-                    key_of(&answer.state)
-                );
-                let page = self.show_cookie_lost(theme, &name);
-                PortalReply::refused(
-                    page,
-                    "the cookie of the sign-in did not come back".to_owned(),
-                )
-            }
+        let is_first = attempt_of(&answer.state) == Attempt::First;
+        let anew = || self.begin_anew(theme, provider, intake, None, context);
+        if let Some(reply) = is_first.then(anew).flatten() {
+            return reply;
         }
+        let (cookie, scheme) = (&self.settings.cookie, intake.site.scheme);
+        let sealer = self.browsers.sealer();
+        let mut kept = cookie.pending(&intake.cookies, scheme);
+        if is_first
+            && kept
+                .any(|(key, value)| PendingSignIn::open(sealer, key, value, context.now).is_some())
+        {
+            let failure = Failure {
+                detail: Some("it answers with another `state` than it was sent".to_owned()),
+                ..Failure::of(ProviderDenial::Invalid)
+            };
+            return self.fail(theme, provider, failure, None);
+        }
+        let name = format!("{}-oidc-{}", cookie.name(scheme), key_of(&answer.state));
+        let page = self.show_cookie_lost(theme, &name);
+        PortalReply::refused(
+            page,
+            "the cookie of the sign-in did not come back".to_owned(),
+        )
     }
 
-    /// Not even an answer: somebody opened the address by hand, or the provider answers in a way of its own.
+    /// Not even an answer: somebody opened the address by hand, or changed it. It says nothing about the provider.
     fn come_back_empty(
         &self,
         theme: &Theme,
         provider: &Provider,
+        intake: &Intake,
         context: &PortalContext<'_>,
     ) -> PortalReply {
-        self.go_on(None, context).unwrap_or_else(|| {
-            let failure = Failure {
-                detail: Some("the query is not an answer of a provider".to_owned()),
-                ..Failure::of(ProviderDenial::Invalid)
+        let reply = self
+            .go_on(None, context)
+            .or_else(|| self.begin_anew(theme, provider, intake, None, context));
+        reply.unwrap_or_else(|| {
+            let failure = Failure::of(ProviderDenial::Invalid);
+            let shown = FormView {
+                error: &failure.sentence(&provider.settings().title, false),
+                ..FormView::default()
             };
-            self.fail(theme, provider, failure, None)
+            let page = self.show_form(theme, StatusCode::BAD_REQUEST, &shown);
+            PortalReply::refused(page, "the query is not an answer of a provider".to_owned())
         })
     }
 

@@ -258,5 +258,5 @@ fn check_says_which_provider_nobody_can_sign_in_with() {
         said.contains(expected) && said.contains("gateway.yaml:"),
         "{said}"
     );
-    assert!(!said.contains("provider `good`"), "{said}");
+    assert!(!said.contains("sign in with the provider `good`"), "{said}");
 }

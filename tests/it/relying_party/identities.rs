@@ -43,6 +43,44 @@ fn groups_become_roles_by_the_table() {
     }
 }
 
+/// What is `null`, or absent, the userinfo says; where nobody can ask it for what decides, nobody is signed in.
+#[test]
+fn groups_that_are_null_or_absent_are_those_of_the_userinfo() {
+    let nested = ", roles_claim: realm_access.roles";
+    let allow = ", roles_claim: realm_access.roles, allow: { groups: [x] }";
+    let null = json!({ "realm_access": { "roles": null } });
+    let userinfo = json!({ "realm_access": { "roles": ["x"] } });
+    for more in [nested, allow] {
+        for claims in [json!({ "realm_access": {} }), json!({}), null.clone()] {
+            let idp = ScriptedProvider::start();
+            idp.script().claims = claims.clone();
+            idp.script().userinfo = userinfo.clone();
+            let signed_in = Party::with(&idp, more).sign_in();
+            let found = signed_in.unwrap().identity;
+            assert_eq!(roles(&found), "x", "{more} {claims}");
+        }
+        let idp = ScriptedProvider::start();
+        idp.script().claims = null.clone();
+        idp.script().claims["at_hash"] = Value::Null;
+        idp.script().tokens = json!({ "access_token": null });
+        let outcome = Party::with(&idp, more).sign_in();
+        assert!(
+            matches!(outcome, Err(ProviderError::Unavailable(_))),
+            "{more}"
+        );
+    }
+    // it says nothing of groups, or there is none: the person is in none
+    for metadata in [json!({}), json!({ "userinfo_endpoint": null })] {
+        let idp = ScriptedProvider::start();
+        idp.script().metadata = metadata;
+        idp.script().claims = null.clone();
+        let found = Party::with(&idp, nested).sign_in().unwrap().identity;
+        assert_eq!(roles(&found), "");
+        let outcome = Party::with(&idp, allow).sign_in();
+        assert!(matches!(outcome, Err(ProviderError::NotAllowed(_))));
+    }
+}
+
 /// `email_verified` is a boolean, which some providers write as a text.
 #[test]
 fn only_verified_mail_addresses_count() {
