@@ -25,8 +25,8 @@ use super::worker::{Pinned, Worker};
 use crate::identify::CredentialError;
 use crate::upstream::ClientBody;
 use crate::wire::{
-    BadRequest, CheckedRequest, Credential, FieldPresence, GrpcError, HeaderChanges, called_method,
-    grpc_timeout,
+    BadRequest, CheckedRequest, Credential, FieldPresence, GrpcError, HeaderChanges, OriginalError,
+    called_method, grpc_timeout,
 };
 
 /// How long a message may take to arrive, from the end of its head, whatever the caller allows.
@@ -111,6 +111,16 @@ async fn receive(body: ClientBody) -> Result<Bytes, GrpcError> {
     }
 }
 
+/// Methods that the gateway does not take from clients either have the same answer here.
+fn unclear(error: OriginalError, method: &Method) -> Rejection {
+    match error {
+        OriginalError::Method if [Method::CONNECT, Method::TRACE].contains(method) => {
+            Rejection::Ambiguous(BadRequest::MethodNotAllowed)
+        }
+        error => Rejection::Unclear(error),
+    }
+}
+
 fn decide(
     worker: &Worker,
     pinned: &Pinned,
@@ -124,7 +134,7 @@ fn decide(
     facts.path = path.into();
     let mut request = request
         .describe(&snapshot.trusted)
-        .map_err(Rejection::Unclear)?;
+        .map_err(|error| unclear(error, &facts.method))?;
     facts.client = request.client;
     if let Some(id) = &request.request_id {
         facts.request_id = id.clone();

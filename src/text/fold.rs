@@ -8,7 +8,9 @@ pub fn fold(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !is_passed_over(*c)).collect();
     let normalizer = ComposingNormalizerBorrowed::new_nfkc();
     // some letters are of other compatible characters in lower case, and only then
-    let lower = normalizer.normalize(&seen).to_lowercase();
+    let normal = normalizer.normalize(&seen);
+    // OpenLDAP takes the dotted capital of Turkish for an `i`; Unicode's lower case of it keeps a second dot
+    let lower = normal.replace('\u{130}', "i").to_lowercase();
     let folded = normalizer.normalize(&lower);
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -44,6 +46,10 @@ mod tests {
         assert_eq!(fold("Zoë"), fold("zoe\u{308}"));
         assert_eq!(fold("\u{212a}im"), "kim");
         assert_eq!(fold("a\u{2126}"), "aω");
+        assert_eq!(
+            (&*fold("\u{130}rem"), &*fold("I\u{307}rem")),
+            ("irem", "irem")
+        );
         assert_ne!(fold("zoe"), fold("zoë"));
         for text in ["", "ǅ", "İ", "ﬁ", "ß", "\u{1e9e}", "ϓ"] {
             assert_eq!(fold(&fold(text)), fold(text), "{text}");

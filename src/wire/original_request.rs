@@ -74,6 +74,8 @@ pub enum OriginalError {
     Field(&'static str),
     /// This field is malformed.
     Malformed(&'static str),
+    /// The path has a `#`, behind which servers read nothing, or everything.
+    Fragment,
     /// A method that no request may have.
     Method,
 }
@@ -244,6 +246,7 @@ impl fmt::Display for OriginalError {
             }
             Self::Field(name) => write!(f, "there is not exactly one `{name}`"),
             Self::Malformed(name) => write!(f, "`{name}` is malformed"),
+            Self::Fragment => f.write_str("the path has a `#`"),
             Self::Method => f.write_str("the method is not allowed"),
         }
     }

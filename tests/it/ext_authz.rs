@@ -497,8 +497,8 @@ fn what_a_client_can_cause_is_a_denial() {
     );
     for (method, url, fields, expected) in [
         ("get", public, "", 400),
-        ("TRACE", public, "", 400),
-        ("CONNECT", public, "", 400),
+        ("TRACE", public, "", 405),
+        ("CONNECT", public, "", 405),
         ("G T", public, "", 400),
         ("GET", "http://a b/public/x", "", 400),
         ("GET", "http://app.test, b.test/public/x", "", 400),

@@ -92,7 +92,7 @@ impl CheckedRequest {
         let host = Host::parse(&http.host).ok_or(OriginalError::Malformed("host"))?;
         let target = http.path.clone();
         if target.contains('#') {
-            return Err(OriginalError::Malformed("path"));
+            return Err(OriginalError::Fragment);
         }
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
