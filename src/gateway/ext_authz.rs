@@ -113,11 +113,10 @@ async fn receive(body: ClientBody) -> Result<Bytes, GrpcError> {
 
 /// Methods that the gateway does not take from clients either have the same answer here.
 fn unclear(error: OriginalError, method: &Method) -> Rejection {
-    match error {
-        OriginalError::Method if [Method::CONNECT, Method::TRACE].contains(method) => {
-            Rejection::Ambiguous(BadRequest::MethodNotAllowed)
-        }
-        error => Rejection::Unclear(error),
+    if error == OriginalError::Method && [Method::CONNECT, Method::TRACE].contains(method) {
+        Rejection::Ambiguous(BadRequest::MethodNotAllowed)
+    } else {
+        Rejection::Unclear(error)
     }
 }
 
