@@ -8,7 +8,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::help::{duration_help, meant, type_help};
+pub(super) use self::help::meant;
+use self::help::{duration_help, type_help};
 use super::code::Code;
 use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};

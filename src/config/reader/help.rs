@@ -69,7 +69,7 @@ fn boolean_help(key: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-pub(super) fn meant(key: &str, word: &str) -> Option<&'static str> {
+pub(in crate::config) fn meant(key: &str, word: &str) -> Option<&'static str> {
     let found = SYNONYMS
         .iter()
         .find(|(of, words, _)| *of == key && words.contains(&word));
