@@ -10,7 +10,7 @@ use crate::session::{
     BrowserIdentity, IdentityProvider, ProviderFuture, ProviderSession, RefreshedTokens,
     RenewalError,
 };
-use crate::token::{CookieSessions, LDAP, ProviderClaims, SealedFor, SessionId};
+use crate::token::{LDAP, ProviderClaims};
 
 /// The directory, as the service that renews sessions asks it. It has no refresh tokens: the service account looks the user
 /// up.
@@ -97,26 +97,15 @@ pub(super) fn provider_claims(
     }
 }
 
-/// What is recorded of one. Where a provider has a refresh token stands a word that says nothing: it is renewed all the same.
-pub(super) fn provider_session(
-    said: &ProviderClaims,
-    subject: &str,
-    session: SessionId,
-    browsers: &CookieSessions,
-) -> Box<ProviderSession> {
-    let sealer = browsers.sealer();
-    let nothing = sealer.seal(
-        SealedFor::ProviderTokens,
-        session.as_bytes(),
-        LDAP.as_bytes(),
-    );
+/// What is recorded of one, but for what is sealed.
+pub(super) fn provider_session(said: &ProviderClaims, subject: &str) -> Box<ProviderSession> {
     Box::new(ProviderSession {
         name: said.provider.clone(),
         fingerprint: said.fingerprint.clone(),
         sub: subject.into(),
         sid: None,
         auth_time: Some(said.checked_at),
-        refresh_token: Some(nothing),
+        refresh_token: None,
         id_token: None,
         roles: said.roles.clone(),
         display_name: said.name.clone(),

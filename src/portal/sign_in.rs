@@ -21,7 +21,7 @@ use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::session::BrowserSession;
-use crate::token::{SessionId, SessionToken};
+use crate::token::{LDAP, SessionId, SessionToken};
 use crate::wire::Intake;
 
 /// The most characters of a typed name that are shown again.
@@ -203,19 +203,21 @@ impl Portal {
             (SignedIn::Directory(identity), Some(ldap)) => {
                 let said = provider_claims(ldap, identity, now);
                 let session = self.browsers.begin_with_provider(subject, id, &said, now)?;
-                let recorded = provider_session(&said, subject, id, &self.browsers);
+                let recorded = provider_session(&said, subject);
                 (session, Some(recorded))
             }
             (_, _) => (self.browsers.begin(subject, id, now)?, None),
         };
         self.end_replaced(intake, now).await?;
         // one that nobody could list or end does not begin
-        let record = BrowserSession {
+        let mut record = BrowserSession {
             subject: subject.clone(),
             begun_at: now,
             expires_at: self.browsers.latest_end(now),
             provider,
         };
+        // where a provider has a refresh token stands a word that says nothing: it is renewed all the same
+        record.seal_refresh_token(id, self.browsers.sealer(), &LDAP.into());
         self.sessions
             .begin_browser(id, record, self.times(now))
             .await?;
