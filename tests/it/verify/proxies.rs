@@ -30,8 +30,9 @@ const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\
      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// What a trusted proxy before Envoy may have written.
-const WRITTEN_BEFORE_ENVOY: [&str; 4] = [
+const WRITTEN_BEFORE_ENVOY: [&str; 5] = [
     "Forwarded",
+    "X-Forwarded-For",
     "X-Forwarded-Port",
     "X-Forwarded-Prefix",
     "X-Real-IP",
