@@ -225,7 +225,8 @@ fn a_file_that_cannot_be_written_is_said_and_found_again() {
     assert!(!gateway.printed().contains("state_restored"));
     limit_files(&prlimit, &gateway, "unlimited");
     gateway.named_event("state_restored");
-    assert_eq!(gateway.probe("/readyz").status, 200);
+    // it is said before whoever waits for it goes on
+    until("it is ready", || gateway.probe("/readyz").status == 200);
     let after = Tokens::of(&refresh(&gateway, &before.refresh));
     assert_eq!(log_out(&gateway, &after).status, 204);
     assert_eq!(me(&gateway, &before), 401);

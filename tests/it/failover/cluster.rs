@@ -1,7 +1,7 @@
 //! A cluster whose nodes move, by plan or by death, while sessions are refreshed.
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Nodes, SESSIONS, a_failover};
 use crate::support::{Redis, on_a_port, until};
@@ -133,6 +133,19 @@ fn follows(node: &Redis) -> bool {
     node.command("ROLE").contains("connected")
 }
 
+/// Redis gives a failover up without a word that was not agreed on within five seconds: the others do not vote twice in a
+/// row for replicas of one primary.
+fn go_back(to: &Redis) {
+    let mut asked: Option<Instant> = None;
+    until("the way back", || {
+        if asked.is_none_or(|at| at.elapsed() > Duration::from_secs(6)) {
+            to.command("CLUSTER FAILOVER");
+            asked = Some(Instant::now());
+        }
+        is_primary(to)
+    });
+}
+
 #[test]
 fn a_planned_failover_of_a_cluster_ends_no_session() {
     a_failover(
@@ -140,8 +153,7 @@ fn a_planned_failover_of_a_cluster_ends_no_session() {
         Cluster::is_over,
         |redis| {
             until("the former one to follow", || follows(&redis.primary));
-            assert_eq!(redis.primary.command("CLUSTER FAILOVER"), "+OK\r\n");
-            until("the way back", || is_primary(&redis.primary));
+            go_back(&redis.primary);
         },
     );
 }
