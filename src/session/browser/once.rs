@@ -17,6 +17,8 @@ pub enum OnceUse {
     Continuation,
     /// A WebAuthn ceremony.
     Ceremony,
+    /// The name of a session that its provider has refused to confirm, by the provider.
+    RefusedSession,
 }
 
 /// A name for something that is good once; a hash, so that the store does not hold it.
@@ -31,6 +33,7 @@ impl OnceKey {
             OnceUse::LogoutToken => b"logout",
             OnceUse::Continuation => b"continuation",
             OnceUse::Ceremony => b"ceremony",
+            OnceUse::RefusedSession => b"refused",
         };
         Self(digest(&[purpose, issuer.as_bytes(), value.as_bytes()]))
     }
