@@ -13,12 +13,12 @@ pub enum OnceUse {
     SignInState,
     /// The `jti` of a provider's logout token.
     LogoutToken,
+    /// The name of a session that its provider has refused to confirm, by the provider.
+    RefusedSession,
     /// What a right password gives who has yet to show a second factor.
     Continuation,
     /// A WebAuthn ceremony.
     Ceremony,
-    /// The name of a session that its provider has refused to confirm, by the provider.
-    RefusedSession,
 }
 
 /// A name for something that is good once; a hash, so that the store does not hold it.
@@ -31,9 +31,9 @@ impl OnceKey {
         let purpose: &[u8] = match purpose {
             OnceUse::SignInState => b"state",
             OnceUse::LogoutToken => b"logout",
+            OnceUse::RefusedSession => b"refused",
             OnceUse::Continuation => b"continuation",
             OnceUse::Ceremony => b"ceremony",
-            OnceUse::RefusedSession => b"refused",
         };
         Self(digest(&[purpose, issuer.as_bytes(), value.as_bytes()]))
     }
