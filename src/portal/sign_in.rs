@@ -60,8 +60,9 @@ pub(super) struct FormView<'a> {
 }
 
 impl Portal {
-    /// `GET`: the form, or who is signed in already.
-    pub(super) fn show_sign_in(
+    /// `GET`: the form, or who is signed in already. Browsers go straight on to the provider where there is no other way in,
+    /// and where that has refused to confirm their session: it may know the person still, or ask.
+    pub(super) async fn show_sign_in(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -73,9 +74,12 @@ impl Portal {
         {
             return page;
         }
-        if !query.stays()
-            && let Some(provider) = self.only_provider()
-        {
+        let provider = match self.only_provider() {
+            _ if query.stays() => None,
+            Some(provider) => Some(provider),
+            None => self.provider_that_refused(intake, context.now).await,
+        };
+        if let Some(provider) = provider {
             let name = provider.settings().name.as_str();
             let address = self.provider_path(name, query.next.as_ref(), false);
             return see_other(&address).expect("a path of the gateway's own is a field value");
