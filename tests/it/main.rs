@@ -87,6 +87,7 @@ mod providers;
 mod proxy;
 mod proxy_protocol;
 mod rates;
+mod recovery_codes;
 mod refresh;
 mod refusal_pages;
 mod refusals;
