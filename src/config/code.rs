@@ -139,6 +139,8 @@ codes! {
     ReportOnly = "report-only",
     /// A rate that never refuses a request.
     IdleRate = "idle-rate",
+    /// A demand on the age of a sign-in that every session meets.
+    IdleMaxAge = "idle-max-age",
     /// A limit that another one is below.
     IdleLimit = "idle-limit",
     /// Roles by groups where no groups are looked for.

@@ -43,5 +43,7 @@ pub use probe::probe;
 pub use provider::Provider;
 pub use providers::Providers;
 pub use roles::RoleMapping;
-pub use settings::{LogoutMode, ProviderLocation, ProviderSettings, SubjectClaim, UsersMode};
+pub use settings::{
+    LogoutMode, ProviderLocation, ProviderSecondFactor, ProviderSettings, SubjectClaim, UsersMode,
+};
 pub use subject::ProviderSubject;

@@ -99,6 +99,8 @@ pub struct RefusedPage<'a> {
     pub user: &'a str,
     /// The display name; empty where there is none.
     pub name: &'a str,
+    /// Where to sign in once more as the same person; empty where that helps nobody.
+    pub again: &'a str,
     /// Where to sign in, as somebody else where somebody is signed in; empty where that helps nobody.
     pub sign_in: &'a str,
     /// The status of the answer.
@@ -203,12 +205,13 @@ const REFUSED: PageSpec = PageSpec {
         "retry",
         "user",
         "name",
+        "again",
         "sign_in",
         "status",
         "request_id",
     ],
     required: &["heading", "request_id"],
-    optional: &["detail", "retry", "user", "name", "sign_in"],
+    optional: &["detail", "retry", "user", "name", "again", "sign_in"],
 };
 
 const PASSING: PageSpec = PageSpec {

@@ -119,6 +119,7 @@ impl Theme {
             with.retry,
             with.user,
             with.name,
+            with.again,
             with.sign_in,
             with.status,
             with.request_id,

@@ -14,10 +14,11 @@ use super::fields::{FormExtras, LoginRequest, extras, parse_password};
 use super::login::{LoginEvent, SignedIn, log_safe_name};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
-use super::page::{PageQuery, see_other, show};
+use super::page::{PageQuery, SignInReason, see_other, show};
 use super::redirect_loop::RedirectLoopGuard;
 use super::return_path::ReturnPath;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
+use crate::access::Identity;
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::session::BrowserSession;
@@ -39,8 +40,8 @@ pub(super) struct FormView<'a> {
     pub(super) user: &'a str,
     pub(super) error: &'a str,
     pub(super) notice: &'a str,
-    /// Somebody else is to sign in than the providers take the person for.
-    pub(super) is_switch: bool,
+    /// Why somebody signs in.
+    pub(super) reason: SignInReason,
     /// The form is shown, whether there are passwords or not.
     pub(super) is_local: bool,
 }
@@ -55,7 +56,7 @@ impl Portal {
         context: &PortalContext<'_>,
     ) -> Response<Bytes> {
         let query = PageQuery::read(intake.head.uri.query(), self.settings.paths);
-        if !query.switch
+        if !query.reason.asks_anew()
             && let Some(page) = self.show_account(theme, intake, context, AccountView::Account)
         {
             return page;
@@ -67,14 +68,15 @@ impl Portal {
         };
         if let Some(provider) = provider {
             let name = provider.settings().name.as_str();
-            let address = self.provider_path(name, query.next.as_ref(), false);
+            let address = self.provider_path(name, query.next.as_ref(), query.reason);
             return see_other(&address).expect("a path of the gateway's own is a field value");
         }
+        let user = match (query.reason, context.caller) {
+            (SignInReason::StepUp(_), PortalCaller::Known { identity, .. }) => &*identity.subject,
+            (_, _) => "",
+        };
         let notice = match context.caller {
-            PortalCaller::Known { identity, .. } => format!(
-                "You are signed in as {}. That ends when you sign in as somebody else.",
-                identity.name.as_deref().unwrap_or(&identity.subject)
-            ),
+            PortalCaller::Known { identity, .. } => notice(query.reason, identity),
             PortalCaller::Anonymous | PortalCaller::Rejected(_) if query.signed_out => {
                 "You are signed out.".to_owned()
             }
@@ -83,7 +85,8 @@ impl Portal {
         let shown = FormView {
             next: query.next.as_ref(),
             notice: &notice,
-            is_switch: query.switch,
+            user,
+            reason: query.reason,
             is_local: query.local,
             ..FormView::default()
         };
@@ -97,7 +100,7 @@ impl Portal {
         status: StatusCode,
         shown: &FormView<'_>,
     ) -> Response<Bytes> {
-        let providers = self.provider_links(shown.next, shown.is_switch);
+        let providers = self.provider_links(shown.next, shown.reason);
         let has_form = providers.is_empty() || shown.is_local || self.takes_passwords();
         let form = SignInPage {
             action: &self.login_path(),
@@ -301,6 +304,23 @@ impl Portal {
             ..FormView::default()
         };
         self.show_form(theme, status, &shown)
+    }
+}
+
+/// What somebody reads who is signed in.
+fn notice(reason: SignInReason, identity: &Identity) -> String {
+    let name = identity.name.as_deref().unwrap_or(&identity.subject);
+    match reason {
+        SignInReason::Ordinary | SignInReason::Switch => {
+            format!("You are signed in as {name}. That ends when you sign in as somebody else.")
+        }
+        SignInReason::StepUp(demand) if demand.second_factor => format!(
+            "You are signed in as {name}. What you want to do asks for a second factor: please sign in with yours."
+        ),
+        SignInReason::StepUp(_) => format!(
+            "You are signed in as {name}. What you want to do asks for a sign-in that is not long ago: please confirm \
+             that it is you."
+        ),
     }
 }
 

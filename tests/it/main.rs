@@ -109,6 +109,7 @@ mod shared_caches;
 mod socket_tokens;
 mod state_file;
 mod state_redis;
+mod step_up;
 mod systemd;
 mod tls;
 mod tls_proxies;

@@ -36,7 +36,9 @@ pub(super) use self::choices::{
     TRUST_CONTEXT, USERS_MODE, VERDICTS, VERIFY,
 };
 pub(super) use self::ldap::{LDAP, LDAP_GROUPS, LDAP_USERS};
-pub(super) use self::providers::{PROVIDER, PROVIDER_ALLOW, PROVIDER_ENDPOINTS};
+pub(super) use self::providers::{
+    PROVIDER, PROVIDER_ALLOW, PROVIDER_ENDPOINTS, PROVIDER_SECOND_FACTOR,
+};
 pub(super) use self::proxy::{UPSTREAM, UPSTREAM_HEALTH, UPSTREAM_TIMEOUTS, UPSTREAM_TLS};
 pub(super) use self::rules::{CONDITION, RATE, RULE, TEST, TEST_CALLER, TESTS_FILE};
 pub use self::schema::{gateway_schema, users_schema};

@@ -19,6 +19,7 @@ mod listen;
 mod login;
 mod provider_allow;
 mod provider_client;
+mod provider_second_factor;
 mod providers;
 mod rate;
 mod response_headers;

@@ -8,6 +8,7 @@ use super::claim_path::claim_path;
 use super::keys::algorithm;
 use super::provider_allow::allow;
 use super::provider_client::client;
+use super::provider_second_factor::second_factor;
 use super::upstream::{SystemRoots, authorities};
 use super::{distinct, label, roles};
 use crate::config::blocks;
@@ -101,6 +102,7 @@ fn provider(
     let mut refresh = Duration::from_secs(15 * 60);
     section.duration("refresh", &mut refresh, blocks::REFRESHES, reader);
     let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
+    let second_factor = second_factor(&mut section, reader);
     section.finish(reader);
     let (name, servers, people) = (name?, servers?, people?);
     let settings = ProviderSettings {
@@ -119,6 +121,7 @@ fn provider(
         users: people.users,
         refresh,
         logout: logout.unwrap_or_default(),
+        second_factor: second_factor?,
         leeway,
     };
     if let Some(finding) = lint::open_provider(&settings, servers.span) {

@@ -22,7 +22,7 @@ use crate::oidc::{
 use crate::pages::{PassingPage, Theme};
 use crate::portal::login::log_safe_name;
 use crate::portal::me::PortalCaller;
-use crate::portal::page::{pass_on, see_other};
+use crate::portal::page::{SignInReason, pass_on, see_other};
 use crate::portal::redirect_loop::RedirectLoopGuard;
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
@@ -154,7 +154,7 @@ impl Portal {
             redirect_uri: pending.redirect_uri.clone(),
             nonce: SecretString::from(&*pending.nonce),
             code_verifier: SecretString::from(&*pending.verifier),
-            max_age: None,
+            max_age: pending.max_age,
         };
         let signed_in = provider.redeem(answer, &secrets, now).await;
         let is_spent = |error: &ProviderError| {
@@ -191,7 +191,13 @@ impl Portal {
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self
             .browsers
-            .begin_with_provider(subject, id, &said, sign_in_of(signed_in, now), now)
+            .begin_with_provider(
+                subject,
+                id,
+                &said,
+                sign_in_of(provider, signed_in, now),
+                now,
+            )
             .map_err(|error| match error {
                 IssueError::TooLarge(length) => Failure {
                     detail: Some(format!(
@@ -350,7 +356,7 @@ impl Portal {
             provider,
             next,
             attempt: Attempt::Anew,
-            is_switch: false,
+            reason: SignInReason::Ordinary,
         };
         let mut reply = self.send_away(theme, intake, &departure, context.now);
         let headers = reply.response.headers_mut();
@@ -441,12 +447,18 @@ enum Refusal {
     Failed(Failure),
 }
 
-/// When and how the provider says that the person was authenticated. That more than one factor was shown is its word alone,
-/// and does not count.
-fn sign_in_of(signed_in: &ProviderSignIn, now: u64) -> SignIn {
+/// When and how the provider says that the person was authenticated. That more than one factor was shown counts where the
+/// configuration says by which word.
+fn sign_in_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> SignIn {
     let methods = AuthenticationMethods::from_names(signed_in.amr.iter().map(|name| &**name));
+    let second_factor = &provider.settings().second_factor;
+    let is_shown = second_factor.is_shown_by(&signed_in.amr, signed_in.acr.as_deref());
     SignIn {
         at: signed_in.of.auth_time.map(|at| at.min(now)),
-        methods: methods.without(AuthenticationMethod::MultipleFactors),
+        methods: if is_shown {
+            methods.with(AuthenticationMethod::MultipleFactors)
+        } else {
+            methods.without(AuthenticationMethod::MultipleFactors)
+        },
     }
 }
