@@ -67,6 +67,8 @@ codes! {
     PartialParameter = "partial-parameter",
     /// A password hash that cannot be checked.
     InvalidHash = "invalid-hash",
+    /// A secret of an authenticator app that is none.
+    InvalidSecret = "invalid-secret",
     /// A key that is none, or not one for its algorithm.
     InvalidKey = "invalid-key",
     /// A key of a published set that is not used because it is broken.

@@ -25,7 +25,7 @@ use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
-use crate::token::{CookieSessions, IssuerSettings, TokenIssuer, TrustedIssuers, Verifier};
+use crate::token::{CookieSessions, IssuerSettings, Sealer, TokenIssuer, TrustedIssuers, Verifier};
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
@@ -197,6 +197,12 @@ impl Snapshot {
         &self.directory
     }
 
+    /// What seals as this load does, and opens what `former` has sealed; `None` where they have one key.
+    pub fn sealer_after(&self, former: &Self) -> Option<Sealer> {
+        let sealer = self.browsers.sealer();
+        sealer.succeeding(former.browsers.sealer())
+    }
+
     /// The times of a session that ends at this second since 1970.
     pub fn session_times(&self, now: u64) -> Times {
         self.portal.times(now)
@@ -279,6 +285,7 @@ fn portal_parts(
         own,
         jwks: format!("{}\n", token.keys().to_jwks()).into(),
         attempts: auth.attempts,
+        second_factor: auth.second_factor,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
