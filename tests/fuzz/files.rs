@@ -1,5 +1,8 @@
 //! A folder with a configuration, for the targets that load one.
-#![allow(dead_code, reason = "instrumented, each target is a program that uses some of it")]
+#![allow(
+    dead_code,
+    reason = "instrumented, each target is a program that uses some of it"
+)]
 
 use std::fs;
 use std::path::PathBuf;
