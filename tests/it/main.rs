@@ -104,6 +104,7 @@ mod service_manager;
 mod session_commands;
 mod session_endings;
 mod session_factors;
+mod session_instructions;
 mod session_store;
 mod session_tunnels;
 mod shared_caches;
