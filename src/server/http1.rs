@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response, Version};
 use http_body::Body as _;
@@ -25,7 +24,6 @@ use super::io::ClientIo;
 use super::linger::discard_body;
 use super::outbox::Outbox;
 use super::parking::{self, Woken};
-use super::prefixed::Prefixed;
 use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
@@ -53,9 +51,13 @@ pub(super) async fn serve(
     clock: Rc<ConnectionClock>,
     context: &Rc<Context>,
 ) {
-    // on the heap, where nothing of it is left while the connection is parked
-    while let Some(resting) = Box::pin(converse(stream, client, &clock, context)).await {
-        stream = resting;
+    loop {
+        // on the heap, where nothing of it is left while the connection is parked or a tunnel
+        match Box::pin(converse(stream, client, &clock, context)).await {
+            Left::Resting(resting) => stream = resting,
+            Left::Http(stream, tunnel) => return Box::pin(tunnel.run(stream)).await,
+            Left::Nothing => return,
+        }
         match parking::park(&mut stream, &clock, context).await {
             Woken::Called => {}
             Woken::Over => return,
@@ -63,14 +65,22 @@ pub(super) async fn serve(
     }
 }
 
-/// Answers requests, for as long as they come one soon after the other. Returns a connection that rests, with what was
-/// read of it ahead.
+/// What is left of a connection when hyper has done with it.
+enum Left {
+    /// One that rests, with what was read of it ahead.
+    Resting(Stream),
+    /// One that has left HTTP, and what comes behind the `101`.
+    Http(Stream, Box<Tunnel>),
+    Nothing,
+}
+
+/// Answers requests, for as long as they come one soon after the other.
 async fn converse(
     stream: Stream,
     client: Client,
     clock: &Rc<ConnectionClock>,
     context: &Rc<Context>,
-) -> Option<Stream> {
+) -> Left {
     let outbox = Rc::new(Outbox::new());
     let peer = client.peer().with_interim(outbox.interim().clone());
     let peer = ClientConnection::new(peer, clock.terms().trust);
@@ -111,9 +121,13 @@ async fn converse(
     match (ended, switched.take()) {
         (Ended::Resting, _) => {
             stream.unread(parts.read_buf);
-            return Some(stream);
+            return Left::Resting(stream);
         }
-        (Ended::Closed, Some(tunnel)) => Box::pin(leave_http(stream, parts.read_buf, tunnel)).await,
+        (Ended::Closed, Some(tunnel)) => {
+            // what the client has sent behind its request already
+            stream.unread(parts.read_buf);
+            return Left::Http(stream, tunnel);
+        }
         (Ended::Closed, None) if !clock.sending() => {}
         // on the heap, as what few connections need
         (ended, _) => {
@@ -121,7 +135,7 @@ async fn converse(
             Box::pin(leave(ended, stream, is_unfinished, client, clock, context)).await;
         }
     }
-    None
+    Left::Nothing
 }
 
 /// What a request says about its connection.
@@ -173,13 +187,6 @@ impl Asked {
         }
         is_last
     }
-}
-
-/// Carries what comes behind a `101`. `sent` is what the client has sent behind its request already.
-async fn leave_http(stream: Stream, sent: Bytes, tunnel: Box<Tunnel>) {
-    let mut client = Prefixed::new(stream);
-    client.unread(sent);
-    tunnel.run(client).await;
 }
 
 /// What becomes of the socket when hyper has done with it, and the client may not have.
