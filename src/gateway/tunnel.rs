@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
@@ -21,11 +21,11 @@ use super::websocket::{NOT_ALLOWED, SentFrames};
 use crate::ambient::Deadline;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::GaugeGuard;
-use crate::upstream::ServerLoad;
+use crate::upstream::{AnswerFirst, ServerLoad};
 
 /// Both ends of an upgraded connection, before bytes flow. Dropped without [`Tunnel::run`], the upstream's end closes.
 pub struct Tunnel {
-    upstream: Upgraded,
+    upstream: AnswerFirst,
     client: Option<OnUpgrade>,
     reauthorization: Reauthorization,
     record: Box<RequestRecord>,
@@ -43,7 +43,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 impl Tunnel {
     /// `counted` is the upstream's end as it is counted.
     pub(super) fn new(
-        upstream: Upgraded,
+        upstream: AnswerFirst,
         counted: (GaugeGuard, Option<ServerLoad>),
         downstream: Downstream,
         record: Box<RequestRecord>,
@@ -92,7 +92,7 @@ impl Tunnel {
     /// Carries bytes between the upstream and the client until the connection ends.
     pub async fn run(self: Box<Self>, client: impl AsyncRead + AsyncWrite + Unpin) {
         let Self {
-            upstream,
+            mut upstream,
             reauthorization,
             mut record,
             idle,
@@ -111,7 +111,6 @@ impl Tunnel {
             idle: &idle,
             idle_after,
         };
-        let mut upstream = TokioIo::new(upstream);
         let (reason, is_refused) = tokio::select! {
             relayed = relay(&mut client, &mut upstream, &buffer) => (relayed.err().map(|_| "the connection broke off"), false),
             end = reauthorization.ended() => (Some(end.reason()), true),
