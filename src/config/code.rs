@@ -143,6 +143,10 @@ codes! {
     IdleLimit = "idle-limit",
     /// Roles by groups where no groups are looked for.
     NoGroups = "no-groups",
+    /// A filter of the directory whose placeholder does not choose what is found.
+    LooseFilter = "loose-filter",
+    /// People of a provider whose roles may not fit into a session.
+    CrowdedSession = "crowded-session",
     /// The state store does not answer; looked for by `check --probe` only.
     UnreachableState = "unreachable-state",
     /// A server that does not answer; looked for by `check --probe` only.

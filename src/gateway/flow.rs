@@ -331,6 +331,7 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
+    snapshot.check_host(endpoint, &intake.site)?;
     let cors = snapshot.judge_own_origin(endpoint, &mut intake);
     let mut identified = identify_sender(worker, &pinned, &mut intake);
     record.facts.user = identified.caller.subject().identity().cloned();
@@ -398,6 +399,7 @@ fn portal_caller(identified: &Identified) -> PortalCaller {
             identity: Arc::clone(identity),
             expires_at: *expires_at,
             session: *session,
+            sign_in: identified.sign_in,
         },
         (_, CredentialOutcome::Refused(error)) => PortalCaller::Rejected(error.description()),
         (None, CredentialOutcome::Holds { .. }) | (_, CredentialOutcome::Absent) => {

@@ -392,7 +392,7 @@ impl Portal {
                 self.sign_in(theme, intake, body, context).await
             }
             Some(theme) if head.method != Method::POST => {
-                self.show_sign_in(theme, intake, context).into()
+                self.show_sign_in(theme, intake, context).await.into()
             }
             None if head.method != Method::POST => {
                 wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()

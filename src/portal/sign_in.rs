@@ -21,7 +21,7 @@ use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::session::BrowserSession;
-use crate::token::{LDAP, SessionId, SessionToken};
+use crate::token::{AuthenticationMethods, LDAP, SessionId, SessionToken, SignIn};
 use crate::wire::Intake;
 
 /// The most characters of a typed name that are shown again.
@@ -46,8 +46,9 @@ pub(super) struct FormView<'a> {
 }
 
 impl Portal {
-    /// `GET`: the form, or who is signed in already.
-    pub(super) fn show_sign_in(
+    /// `GET`: the form, or who is signed in already. Browsers go straight on to the provider where there is no other way in,
+    /// and where that has refused to confirm their session: it may know the person still, or ask.
+    pub(super) async fn show_sign_in(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -59,9 +60,12 @@ impl Portal {
         {
             return page;
         }
-        if !query.stays()
-            && let Some(provider) = self.only_provider()
-        {
+        let provider = match self.only_provider() {
+            _ if query.stays() => None,
+            Some(provider) => Some(provider),
+            None => self.provider_that_refused(intake, context.now).await,
+        };
+        if let Some(provider) = provider {
             let name = provider.settings().name.as_str();
             let address = self.provider_path(name, query.next.as_ref(), false);
             return see_other(&address).expect("a path of the gateway's own is a field value");
@@ -199,14 +203,17 @@ impl Portal {
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         let subject = &user.identity().subject;
+        let sign_in = SignIn::new(now, AuthenticationMethods::PASSWORD);
         let (session, provider) = match (&user, &self.ldap) {
             (SignedIn::Directory(identity), Some(ldap)) => {
                 let said = provider_claims(ldap, identity, now);
-                let session = self.browsers.begin_with_provider(subject, id, &said, now)?;
+                let session = self
+                    .browsers
+                    .begin_with_provider(subject, id, &said, sign_in, now)?;
                 let recorded = provider_session(&said, subject);
                 (session, Some(recorded))
             }
-            (_, _) => (self.browsers.begin(subject, id, now)?, None),
+            (_, _) => (self.browsers.begin(subject, id, sign_in, now)?, None),
         };
         self.end_replaced(intake, now).await?;
         // one that nobody could list or end does not begin

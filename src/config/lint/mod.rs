@@ -25,7 +25,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 38] = [
+pub const LINTS: [(Code, &str); 40] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -171,6 +171,14 @@ pub const LINTS: [(Code, &str); 38] = [
     (
         Code::NoGroups,
         "no group of the directory is read, so nobody gets a role by one",
+    ),
+    (
+        Code::LooseFilter,
+        "the directory finds somebody else than the name that was typed, or groups of others",
+    ),
+    (
+        Code::CrowdedSession,
+        "browsers drop a cookie of more than 4 KiB: whoever has all of these roles cannot sign in",
     ),
 ];
 

@@ -17,6 +17,7 @@ mod keys;
 mod ldap;
 mod listen;
 mod login;
+mod provider_allow;
 mod provider_client;
 mod providers;
 mod rate;

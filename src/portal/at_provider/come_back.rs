@@ -7,13 +7,14 @@ use http::header::SET_COOKIE;
 use http::{Response, StatusCode};
 use secrecy::SecretString;
 
+use super::claims::claims_of;
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
 use super::start::{Departure, is_key, no_such_endpoint};
 use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::Identity;
 use crate::ambient;
-use crate::identify::{SessionProvider, admit_unlisted, identity_of};
+use crate::identify::{admit_unlisted, identity_of};
 use crate::oidc::{
     AuthorizationResponse, LogoutMode, OAuthErrorCode, Provider, ProviderError, ProviderSignIn,
     SignInSecrets, UsersMode,
@@ -28,7 +29,8 @@ use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
 use crate::portal::{Portal, PortalContext, PortalReply};
 use crate::session::{BrowserSession, OnceKey, OnceUse, ProviderSession, StoreUnavailable};
 use crate::token::{
-    IssueError, ProviderClaims, SealedFor, SessionId, SessionToken, is_valid_subject,
+    AuthenticationMethod, AuthenticationMethods, IssueError, ProviderClaims, SealedFor, SessionId,
+    SessionToken, SignIn, is_valid_subject,
 };
 use crate::wire::Intake;
 
@@ -189,7 +191,7 @@ impl Portal {
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self
             .browsers
-            .begin_with_provider(subject, id, &said, now)
+            .begin_with_provider(subject, id, &said, sign_in_of(signed_in, now), now)
             .map_err(|error| match error {
                 IssueError::TooLarge(length) => Failure {
                     detail: Some(format!(
@@ -439,17 +441,12 @@ enum Refusal {
     Failed(Failure),
 }
 
-/// What goes into the cookie.
-fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> ProviderClaims {
-    let identity = &signed_in.identity;
-    ProviderClaims {
-        provider: provider.settings().name.as_str().into(),
-        fingerprint: SessionProvider::of(provider.settings()).fingerprint,
-        roles: identity.roles.clone(),
-        name: identity.name.clone(),
-        email: identity.email.clone(),
-        amr: signed_in.amr.clone(),
-        checked_at: now,
-        has_refresh_token: signed_in.refresh_token.is_some(),
+/// When and how the provider says that the person was authenticated. That more than one factor was shown is its word alone,
+/// and does not count.
+fn sign_in_of(signed_in: &ProviderSignIn, now: u64) -> SignIn {
+    let methods = AuthenticationMethods::from_names(signed_in.amr.iter().map(|name| &**name));
+    SignIn {
+        at: signed_in.of.auth_time.map(|at| at.min(now)),
+        methods: methods.without(AuthenticationMethod::MultipleFactors),
     }
 }
