@@ -331,6 +331,7 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
+    snapshot.check_host(endpoint, &intake.site)?;
     let cors = snapshot.judge_own_origin(endpoint, &mut intake);
     let mut identified = identify_sender(worker, &pinned, &mut intake);
     record.facts.user = identified.caller.subject().identity().cloned();

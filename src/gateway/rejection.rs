@@ -101,6 +101,9 @@ impl Rejection {
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge(_) => "Not authenticated".to_owned(),
             Self::BadCredential(CredentialError::Password, _) => "Invalid credentials".to_owned(),
+            Self::BadCredential(error @ CredentialError::SecondFactor, _) => {
+                error.description().to_owned()
+            }
             Self::BadCredential(..) => "Invalid or expired token".to_owned(),
             Self::StepUp(demand, _) => format!("Requires {demand}"),
             Self::LockedOut(_) => "Too many failed attempts".to_owned(),
@@ -227,6 +230,9 @@ impl Rejection {
             Self::Challenge(challenges) => challenges.not_authenticated(),
             Self::BadCredential(CredentialError::Password, challenges) => {
                 challenges.invalid_password()
+            }
+            Self::BadCredential(error @ CredentialError::SecondFactor, challenges) => {
+                challenges.password_alone(error.description())
             }
             Self::BadCredential(error, challenges) => challenges.invalid_token(error.description()),
             Self::StepUp(demand, challenges) => {

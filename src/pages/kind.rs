@@ -10,6 +10,8 @@ use minijinja::value::Object;
 pub enum PageKind {
     /// The form.
     SignIn,
+    /// The form for a code, after the password.
+    SecondFactor,
     /// For people who are signed in already.
     Account,
     /// For browsers that do not send the session cookie back.
@@ -37,6 +39,27 @@ pub struct SignInPage<'a> {
     pub providers: &'a [ProviderLink],
     /// Not empty where there is a password to sign in with.
     pub password: &'a str,
+}
+
+/// The values of the page for a code.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SecondFactorPage<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Where the browser goes afterwards: a path; empty where it did not say.
+    pub next: &'a str,
+    /// The user name that was typed.
+    pub user: &'a str,
+    /// What went wrong.
+    pub error: &'a str,
+    /// What stands for the password; it goes back with the code.
+    pub continuation: &'a str,
+    /// The secret of an app that is to be added; empty where there is one already.
+    pub secret: &'a str,
+    /// The same as a picture, in SVG that is not escaped; empty where there is none.
+    pub picture: &'a str,
+    /// Where to begin anew.
+    pub restart: &'a str,
 }
 
 /// A provider on the sign-in page.
@@ -135,6 +158,8 @@ pub struct PassingPage<'a> {
 pub(super) enum PageValue<'a> {
     Text(&'a str),
     Providers(&'a [ProviderLink]),
+    /// SVG of the gateway's own making, with no text of anybody else in it.
+    Picture(&'a str),
 }
 
 /// What a page is made of.
@@ -167,6 +192,29 @@ const SIGN_IN: PageSpec = PageSpec {
     ],
     required: &["action", "next", "error"],
     optional: &["next", "user", "error", "notice", PROVIDERS, "password"],
+};
+
+/// The one value that is not escaped.
+pub(super) const PICTURE: &str = "picture";
+
+const SECOND_FACTOR: PageSpec = PageSpec {
+    file: "second_factor.html",
+    built_in: "built-in/second_factor.html",
+    text: include_str!("../../assets/pages/second_factor.html"),
+    tab: "{{ title }}",
+    names: &[
+        "title",
+        "action",
+        "next",
+        "user",
+        "error",
+        "continuation",
+        "secret",
+        PICTURE,
+        "restart",
+    ],
+    required: &["action", "next", "error", "continuation", "secret"],
+    optional: &["next", "error", "secret", PICTURE],
 };
 
 const ACCOUNT: PageSpec = PageSpec {
@@ -226,8 +274,9 @@ const PASSING: PageSpec = PageSpec {
 
 impl PageKind {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SignIn,
+        Self::SecondFactor,
         Self::Account,
         Self::CookieMissing,
         Self::Refused,
@@ -242,6 +291,7 @@ impl PageKind {
     pub(super) fn spec(self) -> &'static PageSpec {
         match self {
             Self::SignIn => &SIGN_IN,
+            Self::SecondFactor => &SECOND_FACTOR,
             Self::Account => &ACCOUNT,
             Self::CookieMissing => &COOKIE_MISSING,
             Self::Refused => &REFUSED,

@@ -103,6 +103,11 @@ impl Challenges {
         self.refuse("Invalid credentials", None)
     }
 
+    /// 401 for a user name and a password that do not count without a second factor; `why` says what to send.
+    pub fn password_alone(&self, why: &'static str) -> Response<Bytes> {
+        self.refuse(why, None)
+    }
+
     /// 401 for a token that does not hold. `why` is fixed text in the characters of `error_description`: visible ASCII
     /// and spaces, neither `"` nor `\`.
     pub fn invalid_token(&self, why: &'static str) -> Response<Bytes> {

@@ -181,13 +181,19 @@ impl SubjectArgs {
         ldap: &LdapSettings,
         config: &Config,
     ) -> anyhow::Result<SimulatedCaller> {
+        let refused =
+            |why: &str| self.refused(format!("`{subject}` of `{LDAP}`, who is refused: {why}"));
+        // the directory is never asked for a name of the list, or of one that looks like it
+        let nobody_else = identity_of(subject, &ProviderClaims::default());
+        if let Err(refusal) = admit_unlisted(&config.directory, nobody_else) {
+            return Ok(refused(&refusal.to_string()));
+        }
         let identity = if self.groups.is_empty() {
             match look_up(subject, ldap)? {
                 Some(found) => found,
                 None => {
                     let why = "the directory does not find them, or has locked them";
-                    let name = format!("`{subject}` of `{LDAP}`, who is refused: {why}");
-                    return Ok(self.refused(name));
+                    return Ok(refused(why));
                 }
             }
         } else {
@@ -208,9 +214,7 @@ impl SubjectArgs {
                 let name = format!("`{subject}` of `{LDAP}` with {roles}");
                 self.signed_in(Arc::new(identity), name)
             }
-            Err(refusal) => self.refused(format!(
-                "`{subject}` of `{LDAP}`, who is refused: {refusal}"
-            )),
+            Err(refusal) => refused(&refusal.to_string()),
         })
     }
 

@@ -27,7 +27,7 @@ pub(super) use self::sign_ins::sign_ins;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 39] = [
+pub const LINTS: [(Code, &str); 41] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -177,6 +177,14 @@ pub const LINTS: [(Code, &str); 39] = [
     (
         Code::NoGroups,
         "no group of the directory is read, so nobody gets a role by one",
+    ),
+    (
+        Code::LooseFilter,
+        "the directory finds somebody else than the name that was typed, or groups of others",
+    ),
+    (
+        Code::CrowdedSession,
+        "browsers drop a cookie of more than 4 KiB: whoever has all of these roles cannot sign in",
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! `allow` of a provider: who may sign in.
+//! `allow` of a provider: who of its people may sign in.
 
 use super::{distinct, label};
 use crate::config::blocks;
@@ -7,9 +7,9 @@ use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::Entry;
-use crate::oidc::ProviderAllow;
+use crate::oidc::{EmailAddress, EmailDomain, ProviderAllow};
 
-/// Whoever one of its entries names; `None` where it was refused.
+/// One condition at least.
 pub(super) fn allow(entry: Entry, reader: &mut Reader<'_>) -> Option<ProviderAllow> {
     let (key, span) = (entry.key.clone(), entry.node.span);
     let mut section = reader.section(entry, &blocks::PROVIDER_ALLOW)?;
@@ -35,12 +35,12 @@ pub(super) fn allow(entry: Entry, reader: &mut Reader<'_>) -> Option<ProviderAll
     Some(allow)
 }
 
-fn list(
+fn list<T: PartialEq>(
     section: &mut Section,
     key: &'static str,
     reader: &mut Reader<'_>,
-    read: impl FnMut(&Entry, &mut Reader<'_>) -> Option<Box<str>>,
-) -> Option<Vec<Box<str>>> {
+    read: impl FnMut(&Entry, &mut Reader<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
     match section.take(key) {
         Some(entry) => {
             let items = reader.list(entry)?;
@@ -50,26 +50,27 @@ fn list(
     }
 }
 
-/// In lower case. A domain of one's own is no pattern but for what lies below it.
-fn domain(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let text = label(item, reader)?.to_lowercase();
-    let name = text.strip_prefix("*.").unwrap_or(&text);
-    if name.is_empty() || name.contains(['*', '@', ' ']) || name.starts_with('.') {
-        let help = "write `example.com`, or `*.example.com` for the domains below it; for everybody of the issuer take `allow` away";
+/// A domain of one's own is no pattern but for what lies below it.
+fn domain(item: &Entry, reader: &mut Reader<'_>) -> Option<EmailDomain> {
+    let text = label(item, reader)?;
+    let domain = EmailDomain::parse(&text);
+    if domain.is_none() {
+        let help = if text.is_ascii() {
+            "write `example.com`, or `*.example.com` for the domains below it; for everybody of the issuer take `allow` away"
+        } else {
+            "write it in ASCII, such as `xn--bcher-kva.example`, as mail servers know it"
+        };
         reader.invalid(item, "a domain", help.to_owned());
-        return None;
     }
-    Some(text.into())
+    domain
 }
 
-/// In lower case.
-fn email(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let text = label(item, reader)?.to_lowercase();
-    let parts = text.rsplit_once('@');
-    if parts.is_none_or(|(name, domain)| name.is_empty() || domain.is_empty()) {
+fn email(item: &Entry, reader: &mut Reader<'_>) -> Option<EmailAddress> {
+    let text = label(item, reader)?;
+    let address = EmailAddress::parse(&text);
+    if address.is_none() {
         let help = "write `alice@example.com`; domains belong to `email_domains`";
         reader.invalid(item, "a mail address", help.to_owned());
-        return None;
     }
-    Some(text.into())
+    address
 }

@@ -7,13 +7,14 @@ use http::header::SET_COOKIE;
 use http::{Response, StatusCode};
 use secrecy::SecretString;
 
+use super::claims::claims_of;
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
 use super::start::{Departure, is_key, no_such_endpoint};
 use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::Identity;
 use crate::ambient;
-use crate::identify::{SessionProvider, admit_unlisted, identity_of};
+use crate::identify::{admit_unlisted, identity_of};
 use crate::oidc::{
     AuthorizationResponse, LogoutMode, OAuthErrorCode, Provider, ProviderError, ProviderSignIn,
     SignInSecrets, UsersMode,
@@ -459,19 +460,5 @@ fn sign_in_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> Sign
         } else {
             methods.without(AuthenticationMethod::MultipleFactors)
         },
-    }
-}
-
-/// What goes into the cookie.
-fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> ProviderClaims {
-    let identity = &signed_in.identity;
-    ProviderClaims {
-        provider: provider.settings().name.as_str().into(),
-        fingerprint: SessionProvider::of(provider.settings()).fingerprint,
-        roles: identity.roles.clone(),
-        name: identity.name.clone(),
-        email: identity.email.clone(),
-        checked_at: now,
-        has_refresh_token: signed_in.refresh_token.is_some(),
     }
 }

@@ -14,6 +14,7 @@ use crate::portal::page::{PageQuery, SignInReason, see_other};
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::FormView;
 use crate::portal::{Portal, PortalContext, PortalReply};
+use crate::session::{OnceKey, OnceUse};
 use crate::wire::{self, Intake};
 
 /// A browser that is sent to a provider.
@@ -108,6 +109,27 @@ impl Portal {
             [provider] if !self.takes_passwords() => Some(provider),
             _ => None,
         }
+    }
+
+    /// The provider that has refused to confirm the session of this browser, which has ended by that. `None` where it has
+    /// ended otherwise, as by a logout, or where the store is away.
+    pub(in crate::portal) async fn provider_that_refused(
+        &self,
+        intake: &Intake,
+        now: u64,
+    ) -> Option<&Provider> {
+        let cookie = &self.settings.cookie;
+        let session = cookie.credential(&intake.cookies, intake.site.scheme)?;
+        let session = self.browsers.verify(session.token(), now).ok()?;
+        let provider = self.provider(&session.provider?.provider)?;
+        let id = session.session;
+        if !self.sessions.has_ended(&id) {
+            return None;
+        }
+        let name = provider.settings().name.as_str();
+        let key = OnceKey::new(OnceUse::RefusedSession, name, &id.to_string());
+        let was_refused = self.sessions.was_used(key).await;
+        was_refused.unwrap_or(false).then_some(provider)
     }
 
     /// Sends a browser to a provider, with a cookie of what its answer is checked with.
