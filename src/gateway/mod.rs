@@ -24,6 +24,7 @@ mod reauthorization;
 mod record;
 mod refusal_page;
 mod rejection;
+mod relay;
 mod renewal;
 mod reply;
 mod seen;

@@ -69,7 +69,7 @@ impl Reauthorization {
             host: intake.host.name().into(),
             service: service.into(),
             path: intake.head.uri.path().into(),
-            credential: intake.credential.clone(),
+            credential: intake.credential.as_ref().map(Credential::detached),
             client: intake.client.address,
             accountable: intake.client.accountable_address(),
             opened_at: ambient::unix_seconds(),
@@ -122,8 +122,9 @@ impl Reauthorization {
             let Some(pair) = unchecked.filter(|_| self.ends_at.is_some()) else {
                 return self.still_allowed(&pinned);
             };
+            // on the heap, as what nearly all connections never wait for
             let PairVerdict { refused, login } =
-                check(&pinned.snapshot, &pair, self.accountable).await;
+                Box::pin(check(&pinned.snapshot, &pair, self.accountable)).await;
             if let Some(event) = login {
                 note_login(&self.worker, &event, self.client);
             }

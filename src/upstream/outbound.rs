@@ -69,6 +69,27 @@ struct Written {
     piece: usize,
     /// The protocol to switch to. The fields that ask for it are written with the connection.
     upgrade: Option<HeaderValue>,
+    /// Where interim answers go.
+    interim: Option<Arc<Interim>>,
+}
+
+/// Lets interim answers pass: `100 Continue` opens the gate of the body, others go to the client.
+pub(super) fn hear_interim(
+    request: &mut Request<RequestBody>,
+    gate: Option<Arc<BodyGate>>,
+    interim: Option<Arc<Interim>>,
+) {
+    if gate.is_none() && interim.is_none() {
+        return;
+    }
+    hyper::ext::on_informational(request, move |answer| {
+        match (answer.status(), &gate, &interim) {
+            // hyper sends the client `100 Continue` when the gateway polls its body
+            (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
+            (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
+            (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
+        }
+    });
 }
 
 impl Outbound {
@@ -116,20 +137,12 @@ impl Outbound {
                 .insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
         let interim = context.interim.filter(|_| hears_interim);
-        if gate.is_some() || interim.is_some() {
-            hyper::ext::on_informational(&mut request, move |answer| {
-                match (answer.status(), &gate, &interim) {
-                    // hyper sends the client `100 Continue` when the gateway polls its body
-                    (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
-                    (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
-                    (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
-                }
-            });
-        }
+        hear_interim(&mut request, gate, interim.clone());
         Ok(Self(Box::new(Written {
             request,
             piece,
             upgrade: upgrade.map(|upgrade| upgrade.protocol),
+            interim,
         })))
     }
 
@@ -139,7 +152,13 @@ impl Outbound {
             request,
             piece,
             upgrade,
+            interim: None,
         }))
+    }
+
+    /// Where interim answers go, if anywhere.
+    pub(super) fn interim(&self) -> Option<Arc<Interim>> {
+        self.0.interim.clone()
     }
 
     pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {

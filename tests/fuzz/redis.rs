@@ -13,6 +13,7 @@ use gatelatch::session::{
     LoginAttempt, RefreshToken, Sessions, StateSettings, Times, TokenExchange,
 };
 use gatelatch::telemetry::metrics::Metrics;
+use gatelatch::token::SignIn;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -65,7 +66,7 @@ async fn ask(operation: u8, sessions: &Sessions) {
     let client = IpAddr::from([192, 0, 2, 1]);
     let attempt = LoginAttempt::new("alice", client, None);
     match operation % 6 {
-        0 => drop(sessions.open("alice", &shown, times).await),
+        0 => drop(sessions.open("alice", &shown, SignIn::default(), times).await),
         1 => {
             let exchanged = sessions.exchange(&shown, &shown.next([3; 32]), client, times).await;
             // its digest is in none of the seeds, and nobody guesses it
