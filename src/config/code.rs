@@ -141,6 +141,8 @@ codes! {
     ReportOnly = "report-only",
     /// A rate that never refuses a request.
     IdleRate = "idle-rate",
+    /// A demand for a second factor that nobody can show.
+    NoSecondFactor = "no-second-factor",
     /// A demand on the age of a sign-in that every session meets.
     IdleMaxAge = "idle-max-age",
     /// A limit that another one is below.
