@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
@@ -10,7 +10,9 @@ use crate::net::DialError;
 use crate::rates::RateRefusal;
 use crate::telemetry::metrics::{RequestOutcome, UpstreamErrorKind};
 use crate::upstream::{BodyFault, ForwardError, PrepareError};
-use crate::wire::{self, BadRequest, Challenges, ForeignOrigin, GrpcError, OriginalError};
+use crate::wire::{
+    self, AcceptedCredentials, BadRequest, Challenges, ForeignOrigin, GrpcError, OriginalError,
+};
 
 /// Why a request is not forwarded, or has no answer.
 #[derive(Debug)]
@@ -61,6 +63,21 @@ impl Rejection {
     pub(super) fn naming(mut self, metadata: impl FnOnce() -> Option<Box<str>>) -> Self {
         if let Self::Challenge(challenges) | Self::BadCredential(_, challenges) = &mut self {
             challenges.resource_metadata = metadata();
+        }
+        self
+    }
+
+    /// Asks no browser for a password that a page's own requests lack: it would show a dialog, in the middle of a page that
+    /// knows how to sign people in. Where a password is all that a service accepts, there is no other way.
+    pub(super) fn without_dialog(
+        mut self,
+        accepted: AcceptedCredentials,
+        headers: &HeaderMap,
+    ) -> Self {
+        if let Self::Challenge(challenges) | Self::BadCredential(_, challenges) = &mut self
+            && (accepted.bearer || accepted.cookie)
+        {
+            challenges.basic &= !wire::is_of_page(headers);
         }
         self
     }
