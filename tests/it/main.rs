@@ -85,6 +85,8 @@ mod provider_sign_in;
 mod providers;
 mod proxy;
 mod proxy_protocol;
+mod rate_changes;
+mod rate_windows;
 mod rates;
 mod refresh;
 mod refusal_pages;

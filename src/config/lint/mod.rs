@@ -25,7 +25,7 @@ pub(super) use self::service_rules::Rules;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 38] = [
+pub const LINTS: [(Code, &str); 39] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -155,6 +155,10 @@ pub const LINTS: [(Code, &str); 38] = [
     (
         Code::ClearPasswords,
         "whoever is on the way reads a password that comes with each request",
+    ),
+    (
+        Code::ColonInName,
+        "HTTP Basic ends a user name at its first colon, so nobody can send the name",
     ),
     (
         Code::ReportOnly,
