@@ -71,6 +71,7 @@ mod logins;
 mod logout;
 mod logs;
 mod malformed;
+mod mcp;
 mod oauth_clients;
 mod observability;
 mod one_policy;
