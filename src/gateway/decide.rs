@@ -5,7 +5,9 @@ use http::Method;
 use super::facts::RequestFacts;
 use super::rejection::Rejection;
 use super::snapshot::ServiceSnapshot;
-use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestedPaths};
+use crate::access::{
+    Caller, Challenge, ChallengeReason, ForbidReason, Permit, PolicyDenial, RequestedPaths,
+};
 use crate::identify::{CredentialError, CredentialOutcome};
 use crate::wire::Challenges;
 
@@ -47,6 +49,7 @@ pub(super) fn refuse_credential(error: CredentialError, challenges: Challenges) 
         | CredentialError::UserDisabled
         | CredentialError::TooOld
         | CredentialError::Password
+        | CredentialError::SecondFactor
         | CredentialError::ProviderGone
         | CredentialError::Unconfirmed => Rejection::BadCredential(error, challenges),
     }
@@ -59,6 +62,10 @@ fn reject(
     challenges: Challenges,
 ) -> Rejection {
     match denial {
+        PolicyDenial::Challenge(Challenge {
+            reason: ChallengeReason::SignIn(demand),
+            ..
+        }) => Rejection::StepUp(demand, challenges),
         PolicyDenial::Challenge(_) => match credential {
             CredentialOutcome::Refused(error) => refuse_credential(*error, challenges),
             CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => {

@@ -19,6 +19,7 @@ mod gateway;
 pub mod image;
 pub mod manifests;
 mod modern;
+mod oathtool;
 mod openid;
 mod programs;
 mod raw;
@@ -40,6 +41,7 @@ pub use curl::{Curled, curl};
 pub use frames::FrameConnection;
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
+pub use oathtool::{Oathtool, oathtool};
 pub use openid::OpenIdProvider;
 pub use programs::{
     node, openid_packages, optimised_gateway, output, program, python, skip, superuser,
