@@ -159,6 +159,10 @@ pub const LINTS: [(Code, &str); 42] = [
         "whoever is on the way reads a password that comes with each request",
     ),
     (
+        Code::ColonInName,
+        "HTTP Basic ends a user name at its first colon, so nobody can send the name",
+    ),
+    (
         Code::ReportOnly,
         "requests that the rules deny are forwarded",
     ),
