@@ -93,6 +93,7 @@ mod proxy_protocol;
 mod rate_changes;
 mod rate_windows;
 mod rates;
+mod recovery_codes;
 mod refresh;
 mod refusal_pages;
 mod refusals;
