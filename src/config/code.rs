@@ -137,6 +137,8 @@ codes! {
     OpenAdmin = "open-admin",
     /// Passwords with each request, on a listener without TLS.
     ClearPasswords = "clear-passwords",
+    /// A user name that HTTP Basic cannot carry.
+    ColonInName = "colon-in-name",
     /// Denials that are only reported.
     ReportOnly = "report-only",
     /// A rate that never refuses a request.

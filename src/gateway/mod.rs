@@ -17,6 +17,7 @@ mod location;
 mod note;
 mod own_cors;
 mod own_origin;
+mod own_password;
 mod process_state;
 mod question;
 mod rate;

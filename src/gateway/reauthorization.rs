@@ -147,13 +147,14 @@ impl Reauthorization {
         let Ok(Destination::Service(found)) = found else {
             return None;
         };
-        let credential = self.credential.as_ref();
+        let service = &snapshot.services[found.service()];
+        let accepts = |credential: &&Credential| service.credentials.accepts(credential.source());
+        let credential = self.credential.as_ref().filter(accepts);
         let Identified {
             caller, look_again, ..
         } = self
             .worker
             .identify_opener(pinned, credential, self.client, self.opened_at);
-        let service = &snapshot.services[found.service()];
         // another service's rules say nothing about the one behind the tunnel
         let is_allowed = *service.name == *self.service
             && service

@@ -138,10 +138,11 @@ impl Relay {
     ) -> io::Result<Poll<usize>> {
         match Pin::new(writer).poll_write(cx, bytes)? {
             Poll::Ready(0) => Err(io::ErrorKind::WriteZero.into()),
-            polled => {
-                self.unflushed |= polled.is_ready();
-                Ok(polled)
+            Poll::Ready(length) => {
+                self.unflushed = true;
+                Ok(Poll::Ready(length))
             }
+            Poll::Pending => Ok(Poll::Pending),
         }
     }
 }

@@ -36,6 +36,17 @@ pub enum LoginDenial {
     NoToken(IssueError),
 }
 
+/// What a login lacks whose password was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// A second factor.
+    Factor,
+    /// A second factor, and the user has none.
+    Enrolment,
+    /// A right code: the one that was shown is wrong, or was used before. These lockouts began with it.
+    RightCode(Begun),
+}
+
 /// Why a refresh is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefreshDenial {
@@ -49,6 +60,17 @@ pub enum RefreshDenial {
     DirectoryAway,
     /// The refresh token is valid, but no access token could be issued. A fault of the configuration.
     NoToken(IssueError),
+}
+
+impl Missing {
+    /// The same, as logs and metrics know it.
+    pub(super) fn denial(self) -> LoginDenial {
+        match self {
+            Self::Factor => LoginDenial::SecondFactor,
+            Self::Enrolment => LoginDenial::NoFactor,
+            Self::RightCode(begun) => LoginDenial::WrongCode(begun),
+        }
+    }
 }
 
 impl LoginDenial {

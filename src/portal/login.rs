@@ -11,7 +11,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::denial::LoginDenial;
+use super::denial::{LoginDenial, Missing};
 use super::fields::{ContinueRequest, GrantRequest, LoginRequest, parse};
 use super::login_api::LoginApi;
 use super::rejection::FormRejection;
@@ -148,7 +148,9 @@ impl Portal {
     ) -> PortalReply {
         let mut second_factor = None;
         let (response, outcome) = match step {
-            Ok(LoginStep::Half(half)) => (self.half_response(api, &half), Err(half.why)),
+            Ok(LoginStep::Half(half)) => {
+                (self.half_response(api, &half), Err(half.missing.denial()))
+            }
             Ok(LoginStep::Done(holder, shown)) => {
                 second_factor = shown;
                 let sign_in = SignIn::new(now, ShownFactor::methods(shown));
@@ -172,10 +174,10 @@ impl Portal {
 
     /// The answer to a program that has yet to show a second factor. One that must add it first cannot go on.
     fn half_response(&self, api: LoginApi, half: &HalfLogin) -> Response<Bytes> {
-        let goes_on = half.why != LoginDenial::NoFactor;
+        let goes_on = half.missing != Missing::Enrolment;
         let sealed = half.continuation.seal(self.browsers.sealer());
-        half.why
-            .half_response(api, Some(&*sealed).filter(|_| goes_on))
+        half.missing
+            .into_response(api, Some(&*sealed).filter(|_| goes_on))
     }
 
     async fn grant_tokens(
@@ -225,7 +227,7 @@ impl Portal {
         // what comes with each request is no place for a code that is good once
         let checked = match self.show_password(request, &asking).await {
             Ok(LoginStep::Done(user, _)) => Ok(user),
-            Ok(LoginStep::Half(half)) => Err(half.why),
+            Ok(LoginStep::Half(half)) => Err(half.missing.denial()),
             Err(denial) => Err(denial),
         };
         let event = LoginEvent {

@@ -7,7 +7,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::denial::{LoginDenial, RefreshDenial};
+use super::denial::{LoginDenial, Missing, RefreshDenial};
 use super::login_api::LoginApi;
 use crate::wire;
 
@@ -164,68 +164,7 @@ impl FormRejection {
 
 impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
-        let (busy, code) = (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
-        let unavailable = |detail| (busy, code, detail, detail);
-        let (status, error, detail, description) = match (self, api) {
-            (Self::Client, _) => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                "Invalid client",
-                WRONG_CLIENT,
-            ),
-            (Self::SecondFactor | Self::NoFactor | Self::Continuation, api) => {
-                let status = match api {
-                    LoginApi::Token => StatusCode::BAD_REQUEST,
-                    LoginApi::Login | LoginApi::Refresh | LoginApi::Query => {
-                        StatusCode::UNAUTHORIZED
-                    }
-                };
-                let (error, detail) = match self {
-                    Self::SecondFactor => ("second_factor_required", SECOND_FACTOR),
-                    Self::NoFactor => ("second_factor_required", NO_FACTOR),
-                    _ => ("invalid_grant", NO_CONTINUATION),
-                };
-                (status, error, detail, detail)
-            }
-            // as after a wrong password: who sends both at once learns of neither
-            (
-                Self::Invalid(_) | Self::TooLong(_) | Self::WrongCode(_),
-                LoginApi::Login | LoginApi::Refresh | LoginApi::Query,
-            ) => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_grant",
-                "Invalid credentials",
-                WRONG,
-            ),
-            (Self::Invalid(_) | Self::TooLong(_) | Self::WrongCode(_), LoginApi::Token) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_grant",
-                "Invalid credentials",
-                WRONG,
-            ),
-            (Self::Busy, _) => unavailable(BUSY),
-            (Self::NoToken(_), _) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                NO_TOKEN,
-                NO_TOKEN,
-            ),
-            (Self::Unreadable, _) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                UNREADABLE,
-                UNREADABLE,
-            ),
-            // RFC 6749 has no word for it; this one comes closest
-            (Self::LockedOut(_), _) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "temporarily_unavailable",
-                LOCKED,
-                LOCKED_OUT,
-            ),
-            (Self::Away, _) => unavailable(AWAY),
-            (Self::DirectoryAway, _) => unavailable(DIRECTORY_AWAY),
-        };
+        let (status, error, detail, description) = self.told(api);
         let mut response = wire::json(
             status,
             &ErrorBody {
@@ -242,6 +181,40 @@ impl LoginDenial {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+
+    /// Status, `error`, `detail` and `error_description`.
+    fn told(self, api: LoginApi) -> (StatusCode, &'static str, &'static str, &'static str) {
+        let refused = match api {
+            LoginApi::Token => StatusCode::BAD_REQUEST,
+            LoginApi::Login | LoginApi::Refresh | LoginApi::Query => StatusCode::UNAUTHORIZED,
+        };
+        let alike = |status, error, detail| (status, error, detail, detail);
+        let later = "temporarily_unavailable";
+        let unavailable = |detail| alike(StatusCode::SERVICE_UNAVAILABLE, later, detail);
+        let failed = |detail| alike(StatusCode::INTERNAL_SERVER_ERROR, "server_error", detail);
+        match self {
+            Self::Client => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "Invalid client",
+                WRONG_CLIENT,
+            ),
+            // a wrong code as well: who sends it with a password learns of neither
+            Self::Invalid(_) | Self::TooLong(_) | Self::WrongCode(_) => {
+                (refused, "invalid_grant", "Invalid credentials", WRONG)
+            }
+            Self::SecondFactor => alike(refused, "second_factor_required", SECOND_FACTOR),
+            Self::NoFactor => alike(refused, "second_factor_required", NO_FACTOR),
+            Self::Continuation => alike(refused, "invalid_grant", NO_CONTINUATION),
+            Self::NoToken(_) => failed(NO_TOKEN),
+            Self::Unreadable => failed(UNREADABLE),
+            // RFC 6749 has no word for it; this one comes closest
+            Self::LockedOut(_) => (StatusCode::TOO_MANY_REQUESTS, later, LOCKED, LOCKED_OUT),
+            Self::Busy => unavailable(BUSY),
+            Self::Away => unavailable(AWAY),
+            Self::DirectoryAway => unavailable(DIRECTORY_AWAY),
+        }
     }
 
     /// Every 401 has one (RFC 9110, section 15.5.2), also that to a client that authenticates in the body.
@@ -272,18 +245,18 @@ impl LoginDenial {
     }
 }
 
-impl LoginDenial {
+impl Missing {
     /// The answer where the password was right, and something is missing; with what stands for the password.
-    pub(super) fn half_response(
+    pub(super) fn into_response(
         self,
         api: LoginApi,
         continuation: Option<&str>,
     ) -> Response<Bytes> {
-        let plain = self.into_response(api);
+        let plain = self.denial().into_response(api);
         let (error, detail) = match self {
-            Self::WrongCode(_) => ("invalid_grant", WRONG_CODE),
-            Self::NoFactor => ("second_factor_required", NO_FACTOR),
-            _ => ("second_factor_required", SECOND_FACTOR),
+            Self::Factor => ("second_factor_required", SECOND_FACTOR),
+            Self::Enrolment => ("second_factor_required", NO_FACTOR),
+            Self::RightCode(_) => ("invalid_grant", WRONG_CODE),
         };
         let body = HalfBody {
             detail,

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::Portal;
 use super::admit::AdmittedAttempt;
 use super::continuation::{Continuation, OpenedContinuation};
-use super::denial::LoginDenial;
+use super::denial::{LoginDenial, Missing};
 use super::shown_factor::ShownFactor;
 use super::signed_in::SignedIn;
 use crate::ambient;
@@ -58,8 +58,7 @@ pub(super) enum LoginStep {
 pub(super) struct HalfLogin {
     /// What stands for the password.
     pub(super) continuation: Continuation,
-    /// What is missing: [`LoginDenial::SecondFactor`], [`LoginDenial::NoFactor`] or [`LoginDenial::WrongCode`].
-    pub(super) why: LoginDenial,
+    pub(super) missing: Missing,
 }
 
 /// What is asked of somebody after the password.
@@ -102,13 +101,16 @@ impl Portal {
             (Needed::Code, None) | (Needed::Enrolment, _) => PasswordResult::Pending,
         };
         self.record_attempts(attempts, result).await?;
-        let why = match needed {
+        let missing = match needed {
             Needed::Nothing => return Ok(LoginStep::Done(user, None)),
-            Needed::Code => LoginDenial::SecondFactor,
-            Needed::Enrolment => LoginDenial::NoFactor,
+            Needed::Code => Missing::Factor,
+            Needed::Enrolment => Missing::Enrolment,
         };
         let continuation = self.continue_from(&user, &name, needed, asking);
-        Ok(LoginStep::Half(Box::new(HalfLogin { continuation, why })))
+        Ok(LoginStep::Half(Box::new(HalfLogin {
+            continuation,
+            missing,
+        })))
     }
 
     /// Goes on with what stands for a password, and a code. It is used up, whatever the code is worth.
@@ -138,9 +140,9 @@ impl Portal {
         let secret = continuation.secret();
         match self.try_code(&user, otp, secret, attempts, asking).await {
             Ok(shown) => Ok(LoginStep::Done(user, Some(shown))),
-            Err(why @ LoginDenial::WrongCode(_)) => Ok(LoginStep::Half(Box::new(HalfLogin {
+            Err(LoginDenial::WrongCode(begun)) => Ok(LoginStep::Half(Box::new(HalfLogin {
                 continuation: continuation.again(),
-                why,
+                missing: Missing::RightCode(begun),
             }))),
             Err(denial) => Err(denial),
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::denial::LoginDenial;
+use super::denial::Missing;
 use super::fields::{ContinueRequest, FormExtras};
 use super::page::show;
 use super::return_path::ReturnPath;
@@ -58,12 +58,12 @@ impl Portal {
     ) -> Response<Bytes> {
         let continuation = &half.continuation;
         let secret = continuation.secret();
-        if half.why == LoginDenial::NoFactor && secret.is_none() {
+        if half.missing == Missing::Enrolment && secret.is_none() {
             return self.refuse(form.theme, StatusCode::FORBIDDEN, NO_WAY, form.typed);
         }
-        let (status, error) = match half.why {
-            LoginDenial::WrongCode(_) => (StatusCode::UNAUTHORIZED, WRONG),
-            _ => (StatusCode::OK, ""),
+        let (status, error) = match half.missing {
+            Missing::RightCode(_) => (StatusCode::UNAUTHORIZED, WRONG),
+            Missing::Factor | Missing::Enrolment => (StatusCode::OK, ""),
         };
         let host = form.intake.site.host.to_str().unwrap_or_default();
         let uri = secret.map(|secret| TotpUri::new(host, &continuation.subject, secret));

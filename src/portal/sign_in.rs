@@ -229,7 +229,10 @@ impl Portal {
                     Err(denial) => (self.retell_denial(form, denial), Err(denial)),
                 }
             }
-            Ok(LoginStep::Half(half)) => (self.show_second_step(form, &half), Err(half.why)),
+            Ok(LoginStep::Half(half)) => {
+                let page = self.show_second_step(form, &half);
+                (page, Err(half.missing.denial()))
+            }
             Err(denial) => (self.retell_denial(form, denial), Err(denial)),
         };
         PortalReply {
@@ -335,7 +338,17 @@ impl Portal {
         let said = match denial {
             LoginDenial::Continuation => TOO_LATE.into(),
             LoginDenial::WrongCode(_) => WRONG_CODE.into(),
-            _ => words(plain.status(), retry_after(&plain)),
+            LoginDenial::Invalid(_)
+            | LoginDenial::TooLong(_)
+            | LoginDenial::Client
+            | LoginDenial::Busy
+            | LoginDenial::LockedOut(_)
+            | LoginDenial::Away
+            | LoginDenial::DirectoryAway
+            | LoginDenial::SecondFactor
+            | LoginDenial::NoFactor
+            | LoginDenial::Unreadable
+            | LoginDenial::NoToken(_) => words(plain.status(), retry_after(&plain)),
         };
         self.retell_as(form.theme, plain, &said, form.typed)
     }

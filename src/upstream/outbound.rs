@@ -394,8 +394,13 @@ fn write_fields(
         .then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name)))
         .flatten();
     let nominated = Nominated::read(&fields, present);
+    // without a WebSocket to be opened its protocols mean nothing, and may hold a token
+    let opens_socket = upgrade.as_ref().is_some_and(Upgrade::is_websocket);
     let passes = |name: &HeaderName| {
-        how.filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name)
+        how.filter.passes(name)
+            && drop_credential != Some(name)
+            && !nominated.contains(name)
+            && (opens_socket || *name != SEC_WEBSOCKET_PROTOCOL)
     };
     // where the upstream's own is wanted, it takes this place when a server is chosen
     let first = (HOST, host.field().clone());

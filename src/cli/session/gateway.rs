@@ -92,10 +92,10 @@ impl RunningGateway {
         let mut query = "/api/factors?user=".to_owned();
         percent::encode_into(&mut query, user, |byte| byte.is_ascii_alphanumeric());
         let mut answer = self.ask(&query, None)?;
-        match answer["factors"].take() {
-            Value::Array(list) => Ok(list.into_iter().next()),
-            _ => Err(self.is_other()),
-        }
+        let Value::Array(list) = answer["factors"].take() else {
+            return Err(self.is_other());
+        };
+        Ok(list.into_iter().next())
     }
 
     pub(super) fn remove_factors(&self, user: &str) -> anyhow::Result<bool> {

@@ -163,26 +163,8 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
             }
             Ok(set(present, user, "password", Fresh::Text(hash.clone())))
         }
-        Change::AddTotp { user, secret } => {
-            let present = find(user)?;
-            if model::member(present, "totp").is_some_and(|node| !model::is_nothing(node)) {
-                return Err(EditError::TotpExists(user.clone()));
-            }
-            let secret = Fresh::Text(secret.to_string());
-            Ok(set(present, user, "totp", secret))
-        }
-        Change::RemoveTotp(user) => {
-            let present = find(user)?;
-            if model::member(present, "totp").is_none() {
-                return Err(EditError::NothingToDo(
-                    "the user list has no `totp` of the user",
-                ));
-            }
-            Ok(Patch::Remove {
-                path: vec!["users".into(), user.as_str().into()],
-                key: "totp".into(),
-            })
-        }
+        Change::AddTotp { user, secret } => plan_totp(find(user)?, user, secret),
+        Change::RemoveTotp(user) => plan_no_totp(find(user)?, user),
         Change::Disable(user) => plan_disabled(
             find(user)?,
             user,
@@ -217,6 +199,26 @@ fn plan_disabled(
         Some(node) if model::same(node, &value.to_node()) => Err(EditError::NothingToDo(done)),
         Some(_) | None => Ok(set(present, user, "disabled", value)),
     }
+}
+
+fn plan_totp(present: &Node, user: &str, secret: &str) -> Result<Patch, EditError> {
+    if model::member(present, "totp").is_some_and(|node| !model::is_nothing(node)) {
+        return Err(EditError::TotpExists(user.to_owned()));
+    }
+    let secret = Fresh::Text(secret.to_owned());
+    Ok(set(present, user, "totp", secret))
+}
+
+fn plan_no_totp(present: &Node, user: &str) -> Result<Patch, EditError> {
+    if model::member(present, "totp").is_none() {
+        return Err(EditError::NothingToDo(
+            "the user list has no `totp` of the user",
+        ));
+    }
+    Ok(Patch::Remove {
+        path: vec!["users".into(), user.into()],
+        key: "totp".into(),
+    })
 }
 
 fn plan_key(present: &Node, user: &str, key: &NewKey) -> Result<Patch, EditError> {
