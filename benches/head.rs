@@ -191,6 +191,7 @@ fn caller() -> Caller {
         identity: Arc::clone(&identity),
         password: None,
         disabled: false,
+        totp: None,
         tokens_valid_after: None,
         claims: None,
         api_keys: vec![ApiKey {

@@ -9,7 +9,7 @@ use http::header::{CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::audited;
-use super::basic::{TRIES, check_pair};
+use super::basic::{TRIES, check_pair, reserve};
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
@@ -327,9 +327,7 @@ async fn ask_portal(
         .receive(endpoint, &intake, body)
         .await;
     record.pin_again();
-    if let Some(audit) = record.snapshot().audit.clone() {
-        audited::reserve(record, audit).await;
-    }
+    reserve(record).await;
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;

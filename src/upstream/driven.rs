@@ -39,9 +39,12 @@ struct Hyper {
     task: AbortHandle,
 }
 
+/// What hyper has of a connection.
+type HyperConnection = Connection<TokioIo<AnswerFirst>, RequestBody>;
+
 /// Shared by the connection and its task.
 #[derive(Clone)]
-pub(super) struct HyperState(Rc<RefCell<Option<Connection<TokioIo<AnswerFirst>, RequestBody>>>>);
+pub(super) struct HyperState(Rc<RefCell<Option<HyperConnection>>>);
 
 impl Driven {
     /// Lets hyper drive a connection: `drive` makes the task that does.

@@ -190,10 +190,11 @@ impl Request<'_> {
             .claims
             .iter()
             .map(|claim| who.is_some_and(|who| self.has_claim(who, claim)));
-        let second = one.sign_in.second_factor.then(|| match signed_in {
+        let shown = match signed_in {
             Authentication::SignedIn { second_factor, .. } => second_factor,
             Authentication::WithoutSignIn => false,
-        });
+        };
+        let second = one.sign_in.second_factor.then_some(shown);
         let recent = one.sign_in.max_age.map(|max_age| match signed_in {
             Authentication::SignedIn { age: Some(age), .. } => age <= max_age,
             Authentication::SignedIn { age: None, .. } | Authentication::WithoutSignIn => false,

@@ -170,7 +170,7 @@ fn a_demand_that_is_only_reported_is_logged_and_the_request_forwarded() {
     let line = gateway.line("/tried");
     assert_eq!(
         line["reason"],
-        json!("Requires a sign-in with a second factor"),
+        json!("would be 401: Requires a sign-in with a second factor"),
         "{line}"
     );
 }
