@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::audited;
-use super::basic::{TRIES, check_pair};
+use super::basic::{TRIES, check_pair, reserve};
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
@@ -16,6 +17,7 @@ use super::ext_authz::check;
 use super::judge::{Forward, NextStep, PortalRequest, judge, judge_again};
 use super::location;
 use super::note;
+use super::own_password::refuse_password;
 use super::record::RequestRecord;
 use super::refusal_page::show_refusal;
 use super::rejection::{Rejection, upstream_error_kind};
@@ -24,9 +26,9 @@ use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
-use super::unchecked::UncheckedRequest;
+use super::unchecked::{Sender, UncheckedRequest};
 use super::worker::{Pinned, Worker};
-use crate::access::{AccessSubject, Decision, Identity, Mode};
+use crate::access::{AccessSubject, Authentication, Decision, Identity, Mode};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{PortalCaller, PortalContext};
@@ -233,8 +235,7 @@ fn reply(
         Err(rejection) => {
             let mut response = rejection.respond();
             add_own_fields(&record, response.headers_mut());
-            let detail = rejection.detail_for_people();
-            let mut shown = show_refusal(&record, response, detail.as_deref());
+            let mut shown = show_refusal(&record, response, Some(&rejection));
             if record.facts.over_grpc {
                 if let Some(session) = renewal {
                     add_renewal(shown.headers_mut(), session);
@@ -315,6 +316,7 @@ async fn ask_portal(
         endpoint,
         mut intake,
         body,
+        refused,
     } = *asked;
     record.reservation = None;
     // what is refused by its head is not waited for
@@ -325,17 +327,22 @@ async fn ask_portal(
         .receive(endpoint, &intake, body)
         .await;
     record.pin_again();
-    if let Some(audit) = record.snapshot().audit.clone() {
-        audited::reserve(record, audit).await;
-    }
+    reserve(record).await;
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
+    snapshot.check_host(endpoint, &intake.site)?;
     let cors = snapshot.judge_own_origin(endpoint, &mut intake);
-    let mut identified = identify_sender(worker, &pinned, &mut intake);
+    let client = intake.client.address;
+    // a reload may have forgotten a password meanwhile
+    let Sender::Identified(mut identified) = identify_sender(worker, &pinned, &mut intake, refused)
+    else {
+        return Err(Rejection::Unchecked);
+    };
+    let challenges = refuse_password(snapshot, endpoint, &intake, &identified)?;
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
-    let (caller, client) = (portal_caller(&identified), intake.client.address);
+    let caller = portal_caller(&identified);
     let context = PortalContext {
         caller: &caller,
         opens_start: &|identity| opens_start(snapshot, &intake, identity),
@@ -345,6 +352,7 @@ async fn ask_portal(
             portal_caller(&identified)
         },
         mount_at: &|path| snapshot.mount_at(&intake, path),
+        challenges: &challenges,
         now: ambient::unix_seconds(),
     };
     let mut reply = snapshot
@@ -372,7 +380,13 @@ fn opens_start(snapshot: &Snapshot, intake: &Intake, identity: &Arc<Identity>) -
     let Ok(Destination::Service(found)) = found else {
         return false;
     };
-    let subject = AccessSubject::known(Arc::clone(identity), intake.client.address);
+    // as good as a sign-in can be: what it lacks, the browser is told there
+    let authentication = Authentication::SignedIn {
+        age: Some(Duration::ZERO),
+        second_factor: true,
+    };
+    let subject = AccessSubject::known(Arc::clone(identity), intake.client.address)
+        .authenticated(authentication);
     let (policy, path) = (&snapshot.services[found.service()].policy, found.path());
     let is_reported = policy.mode_of(policy.find(&Method::GET, path)) == Mode::Report;
     is_reported
@@ -398,6 +412,7 @@ fn portal_caller(identified: &Identified) -> PortalCaller {
             identity: Arc::clone(identity),
             expires_at: *expires_at,
             session: *session,
+            sign_in: identified.sign_in,
         },
         (_, CredentialOutcome::Refused(error)) => PortalCaller::Rejected(error.description()),
         (None, CredentialOutcome::Holds { .. }) | (_, CredentialOutcome::Absent) => {

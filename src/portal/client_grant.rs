@@ -11,7 +11,7 @@ use super::fields::ClientRequest;
 use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
-use crate::token::{Holder, IssuedToken, KeyGrant};
+use crate::token::{Holder, IssuedToken, KeyGrant, SignIn};
 use crate::users::{ApiKey, User};
 use crate::{ambient, wire};
 
@@ -52,6 +52,7 @@ impl Portal {
             login: Some(LoginEvent {
                 user: log_safe_name(shown.id()),
                 outcome: issued.map(drop),
+                second_factor: None,
             }),
             ..PortalReply::default()
         }
@@ -69,6 +70,8 @@ impl Portal {
             email: identity.email.as_deref(),
             claims: user.claims.as_deref(),
             session: None,
+            // nobody has signed in
+            sign_in: SignIn::default(),
         };
         let fingerprint = key.digest.fingerprint();
         let grant = KeyGrant {
@@ -80,7 +83,7 @@ impl Portal {
     }
 
     /// The key, if it is good now and of the user who is named.
-    fn key_shown(&self, reading: &ClientReading, now: u64) -> Option<(&User, &ApiKey)> {
+    pub(super) fn key_shown(&self, reading: &ClientReading, now: u64) -> Option<(&User, &ApiKey)> {
         let (user, key) = self.directory.find_key_holder(&reading.secret, now).ok()?;
         (*user.identity.subject == **reading.id).then_some((user, key))
     }

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::access::{Claim, ClaimValue, Identity};
-use crate::token::SessionId;
+use crate::token::{SessionId, SignIn};
 use crate::users::NEVER;
-use crate::wire;
+use crate::wire::{self, Challenges};
 
 /// Who sent a request to the portal, as the identify step found out.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum PortalCaller {
         expires_at: u64,
         /// The session it belongs to; `None`: to none of ours, as an API key or a token of another issuer.
         session: Option<SessionId>,
+        /// How they signed in; `None` as for the session.
+        sign_in: Option<SignIn>,
     },
 }
 
@@ -43,10 +45,10 @@ struct Me<'a> {
     exp: Option<u64>,
 }
 
-pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
+pub(super) fn answer(caller: &PortalCaller, challenges: &Challenges) -> Response<Bytes> {
     match caller {
-        PortalCaller::Anonymous => wire::Challenges::default().not_authenticated(),
-        PortalCaller::Rejected(why) => wire::Challenges::default().invalid_token(why),
+        PortalCaller::Anonymous => challenges.not_authenticated(),
+        PortalCaller::Rejected(why) => challenges.invalid_token(why),
         PortalCaller::Known {
             identity,
             expires_at,

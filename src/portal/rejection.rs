@@ -7,7 +7,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-use super::denial::{LoginDenial, RefreshDenial};
+use super::denial::{LoginDenial, Missing, RefreshDenial};
 use super::login_api::LoginApi;
 use crate::wire;
 
@@ -39,6 +39,16 @@ struct ErrorBody<'a> {
     detail: &'a str,
     error: &'static str,
     error_description: &'a str,
+}
+
+/// The same, with what stands for the password.
+#[derive(Serialize)]
+struct HalfBody<'a> {
+    detail: &'a str,
+    error: &'static str,
+    error_description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continuation: Option<&'a str>,
 }
 
 impl FormRejection {
@@ -154,47 +164,7 @@ impl FormRejection {
 
 impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
-        let (busy, code) = (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
-        let unavailable = |detail| (busy, code, detail, detail);
-        let (status, error, detail, description) = match (self, api) {
-            (Self::Client, _) => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                "Invalid client",
-                WRONG_CLIENT,
-            ),
-            (
-                Self::Invalid(_) | Self::TooLong(_),
-                LoginApi::Login | LoginApi::Refresh | LoginApi::Query,
-            ) => (
-                StatusCode::UNAUTHORIZED,
-                "invalid_grant",
-                "Invalid credentials",
-                WRONG,
-            ),
-            (Self::Invalid(_) | Self::TooLong(_), LoginApi::Token) => (
-                StatusCode::BAD_REQUEST,
-                "invalid_grant",
-                "Invalid credentials",
-                WRONG,
-            ),
-            (Self::Busy, _) => unavailable(BUSY),
-            (Self::NoToken(_), _) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                NO_TOKEN,
-                NO_TOKEN,
-            ),
-            // RFC 6749 has no word for it; this one comes closest
-            (Self::LockedOut(_), _) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "temporarily_unavailable",
-                LOCKED,
-                LOCKED_OUT,
-            ),
-            (Self::Away, _) => unavailable(AWAY),
-            (Self::DirectoryAway, _) => unavailable(DIRECTORY_AWAY),
-        };
+        let (status, error, detail, description) = self.told(api);
         let mut response = wire::json(
             status,
             &ErrorBody {
@@ -213,6 +183,40 @@ impl LoginDenial {
         response
     }
 
+    /// Status, `error`, `detail` and `error_description`.
+    fn told(self, api: LoginApi) -> (StatusCode, &'static str, &'static str, &'static str) {
+        let refused = match api {
+            LoginApi::Token => StatusCode::BAD_REQUEST,
+            LoginApi::Login | LoginApi::Refresh | LoginApi::Query => StatusCode::UNAUTHORIZED,
+        };
+        let alike = |status, error, detail| (status, error, detail, detail);
+        let later = "temporarily_unavailable";
+        let unavailable = |detail| alike(StatusCode::SERVICE_UNAVAILABLE, later, detail);
+        let failed = |detail| alike(StatusCode::INTERNAL_SERVER_ERROR, "server_error", detail);
+        match self {
+            Self::Client => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "Invalid client",
+                WRONG_CLIENT,
+            ),
+            // a wrong code as well: who sends it with a password learns of neither
+            Self::Invalid(_) | Self::TooLong(_) | Self::WrongCode(_) => {
+                (refused, "invalid_grant", "Invalid credentials", WRONG)
+            }
+            Self::SecondFactor => alike(refused, "second_factor_required", SECOND_FACTOR),
+            Self::NoFactor => alike(refused, "second_factor_required", NO_FACTOR),
+            Self::Continuation => alike(refused, "invalid_grant", NO_CONTINUATION),
+            Self::NoToken(_) => failed(NO_TOKEN),
+            Self::Unreadable => failed(UNREADABLE),
+            // RFC 6749 has no word for it; this one comes closest
+            Self::LockedOut(_) => (StatusCode::TOO_MANY_REQUESTS, later, LOCKED, LOCKED_OUT),
+            Self::Busy => unavailable(BUSY),
+            Self::Away => unavailable(AWAY),
+            Self::DirectoryAway => unavailable(DIRECTORY_AWAY),
+        }
+    }
+
     /// Every 401 has one (RFC 9110, section 15.5.2), also that to a client that authenticates in the body.
     fn challenge(self) -> &'static str {
         if self == Self::Client {
@@ -228,8 +232,45 @@ impl LoginDenial {
             Self::Busy => Some(1),
             Self::LockedOut(seconds) => Some(seconds),
             Self::Away | Self::DirectoryAway => Some(AWAY_SECONDS),
-            Self::Client | Self::Invalid(_) | Self::TooLong(_) | Self::NoToken(_) => None,
+            Self::Client
+            | Self::Invalid(_)
+            | Self::TooLong(_)
+            | Self::SecondFactor
+            | Self::NoFactor
+            | Self::WrongCode(_)
+            | Self::Continuation
+            | Self::Unreadable
+            | Self::NoToken(_) => None,
         }
+    }
+}
+
+impl Missing {
+    /// The answer where the password was right, and something is missing; with what stands for the password.
+    pub(super) fn into_response(
+        self,
+        api: LoginApi,
+        continuation: Option<&str>,
+    ) -> Response<Bytes> {
+        let plain = self.denial().into_response(api);
+        let (error, detail) = match self {
+            Self::Factor => ("second_factor_required", SECOND_FACTOR),
+            Self::Enrolment => ("second_factor_required", NO_FACTOR),
+            Self::RightCode(_) => ("invalid_grant", WRONG_CODE),
+        };
+        let body = HalfBody {
+            detail,
+            error,
+            error_description: detail,
+            continuation,
+        };
+        let mut response = wire::json(plain.status(), &body);
+        for (name, value) in plain.headers() {
+            if *name == WWW_AUTHENTICATE {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        response
     }
 }
 
@@ -282,6 +323,13 @@ impl RefreshDenial {
 const WRONG: &str = "the user name or the password is wrong";
 const WRONG_CLIENT: &str = "the client id or the secret is missing or wrong";
 const BUSY: &str = "too many logins at once; try again";
+const SECOND_FACTOR: &str =
+    "a second factor is required; send a code of the app or a recovery code as `otp`";
+const NO_FACTOR: &str =
+    "a second factor is required, and this account has none yet; sign in with a browser to add one";
+const WRONG_CODE: &str = "the code is wrong, or was used before";
+const NO_CONTINUATION: &str = "the continuation is unknown, expired or used, or of another client";
+const UNREADABLE: &str = "the second factors of this account cannot be read";
 const NO_TOKEN: &str = "no token could be made";
 const LOCKED: &str = "Too many failed attempts";
 const LOCKED_OUT: &str = "too many failed attempts; try again later";

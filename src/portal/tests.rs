@@ -90,6 +90,7 @@ fn user(identity: Identity, claims: Value) -> User {
         tokens_valid_after: None,
         claims: claims.as_object().cloned().map(Box::new),
         api_keys: Vec::new(),
+        totp: None,
     }
 }
 
@@ -166,6 +167,7 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
     runtime.block_on(async {
         let body = portal.receive(endpoint, &intake, Full::new(body)).await;
         let context = PortalContext {
+            challenges: &Challenges::default(),
             identify_token: &|_| PortalCaller::Anonymous,
             mount_at: &|_| None,
             caller,
@@ -242,6 +244,7 @@ fn assert_logged_in(reply: &PortalReply, why: &str) {
     let event = LoginEvent {
         user: "alice@example.com".into(),
         outcome: Ok(()),
+        second_factor: None,
     };
     assert_eq!(reply.login, Some(event), "{why}");
 }
@@ -388,6 +391,7 @@ fn refusals_are_the_same_byte_for_byte() {
         let event = LoginEvent {
             user: name.replace('+', " ").into(),
             outcome: Err(denial),
+            second_factor: None,
         };
         assert_eq!(reply.login, Some(event));
     }

@@ -1,5 +1,7 @@
 //! Threads, sockets, signals, reload and drain.
 
+mod answering;
+mod asked;
 mod capacity;
 mod client;
 mod clock;
@@ -23,6 +25,7 @@ mod proxy_protocol;
 mod rejections;
 mod release_memory;
 mod reload;
+mod reseal;
 mod retired_snapshots;
 mod run;
 mod signals;

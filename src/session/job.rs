@@ -4,10 +4,11 @@ use super::attempt::{
     Admission, AttemptLimits, Begun, LoginAttempt, PasswordResult, Subject, Throttled,
 };
 use super::browser::BrowserJob;
+use super::factors::FactorJob;
 use super::family::{Exchange, Family, Look, Shown};
 use super::holds::Holds;
 use super::reply::{JobReply, StoreUnavailable, answer};
-use crate::token::SessionId;
+use crate::token::{SessionId, SignIn};
 
 /// The result of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum TokenExchange {
         subject: Box<str>,
         /// When, in seconds since 1970.
         opened_at: u64,
+        /// How.
+        sign_in: SignIn,
         /// The number of the fresh one.
         generation: u64,
         /// What the store knew of the one that was shown.
@@ -80,6 +83,8 @@ pub(super) enum Job {
     List(usize, u64, JobReply<Holds>),
     /// About the recorded sessions.
     Browser(BrowserJob),
+    /// About second factors, and values that are read once.
+    Factors(FactorJob),
 }
 
 /// Keep a new family. Times are seconds since 1970, here and below.
@@ -133,6 +138,7 @@ impl Job {
             Self::Record(_, reply) => answer(reply, Err(StoreUnavailable)),
             Self::List(_, _, reply) => answer(reply, Err(StoreUnavailable)),
             Self::Browser(job) => job.refuse(),
+            Self::Factors(job) => job.refuse(),
         }
     }
 }
@@ -154,6 +160,7 @@ impl TokenExchange {
         Self::Good {
             subject: family.subject.clone(),
             opened_at: family.opened_at,
+            sign_in: family.sign_in,
             generation: family.generation(),
             memory,
         }

@@ -13,6 +13,7 @@ use gatelatch::session::{
     LoginAttempt, RefreshToken, Sessions, StateSettings, Times, TokenExchange,
 };
 use gatelatch::telemetry::metrics::Metrics;
+use gatelatch::token::SignIn;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -66,7 +67,9 @@ async fn ask(operation: u8, sessions: &Sessions) {
     let attempt = LoginAttempt::new("alice", client, None);
     match operation % 6 {
         0 => {
-            let _ = sessions.open("alice", &shown, times).await;
+            let _ = sessions
+                .open("alice", &shown, SignIn::default(), times)
+                .await;
         }
         1 => {
             let exchanged = sessions.exchange(&shown, &shown.next([3; 32]), client, times).await;

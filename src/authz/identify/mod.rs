@@ -6,6 +6,7 @@ mod provider_session;
 mod remembered;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::credential_error::CredentialError;
 use self::passwords::RememberedUser;
@@ -14,10 +15,11 @@ pub use self::provider_session::{Confirmations, SessionProvider, admit_unlisted,
 use self::provider_session::{Look, admit_bearer, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};
-use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
+use crate::access::{AccessSubject, Authentication, Caller, ClientAddress, Identity};
 use crate::session::RevocationView;
 use crate::token::{
-    CookieSessions, ExternalToken, SessionId, TokenError, TrustedIssuers, VerifiedClaims, Verifier,
+    CookieSessions, ExternalToken, SessionId, SignIn, TokenError, TrustedIssuers, VerifiedClaims,
+    Verifier,
 };
 use crate::users::{Directory, KeyRefusal, NEVER, User, UserRefusal};
 use crate::wire::{BasicCredentials, Credential, CredentialSource, is_api_key};
@@ -51,6 +53,8 @@ pub struct Identified {
     pub caller: Caller,
     /// What came of the credential.
     pub credential: CredentialOutcome,
+    /// How its holder has signed in; `None`: not at the gateway, or nobody is known.
+    pub sign_in: Option<SignIn>,
     /// The session of a browser that is to last for another while, where it is time.
     pub renewal: Option<SessionRenewal>,
     /// After how many seconds a connection that lasts is to be looked at again, whatever happens until then.
@@ -83,9 +87,12 @@ struct Holder {
     session: Option<SessionId>,
     renewal: Option<SessionRenewal>,
     look_again: Option<u64>,
+    /// `None` for what is no sign-in of the gateway.
+    sign_in: Option<SignIn>,
 }
 
 /// The result of checking a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialOutcome {
     /// The request has no credential.
     Absent,
@@ -121,6 +128,7 @@ impl Admitted {
         let (identity, session) = (Arc::clone(identity), Some(claims.session));
         Ok(Holder {
             identity,
+            sign_in: sign_in_of(claims),
             expires_at: claims.expires_at.min(*key_expires_at),
             connection_ends_at: claims.expires_at.min(*key_expires_at),
             session,
@@ -138,10 +146,21 @@ pub fn identify(
     address: ClientAddress,
     now: u64,
 ) -> Identified {
+    identify_since(checks, credential, address, (now, now))
+}
+
+/// The same, with a sign-in as old as it was at the first of these times.
+fn identify_since(
+    checks: &Authenticator<'_>,
+    credential: Option<&Credential>,
+    address: ClientAddress,
+    (opened_at, now): (u64, u64),
+) -> Identified {
     let Some(credential) = credential else {
         return Identified {
             caller: Caller::identified(AccessSubject::anonymous(address)),
             credential: CredentialOutcome::Absent,
+            sign_in: None,
             renewal: None,
             look_again: None,
         };
@@ -152,11 +171,12 @@ pub fn identify(
         CredentialSource::Cookie => browser_holder(checks, credential.token(), now),
         CredentialSource::Basic => basic_holder(checks, credential.token(), address, now),
     };
-    identified(found, address)
+    identified(found, (address, opened_at))
 }
 
 /// The same for a connection that was opened with the credential at `opened_at`: the token in a session cookie may have
-/// expired since, its session may not have.
+/// expired since, its session may not have. The sign-in counts as it was then: a connection is used for as long as it is
+/// open, and nobody could sign in again on it.
 pub fn identify_opener(
     checks: &Authenticator<'_>,
     credential: Option<&Credential>,
@@ -165,7 +185,7 @@ pub fn identify_opener(
 ) -> Identified {
     let cookie = credential.filter(|one| one.source() == CredentialSource::Cookie);
     let Some(cookie) = cookie else {
-        return identify(checks, credential, address, now);
+        return identify_since(checks, credential, address, (opened_at, now));
     };
     let session = checks
         .browsers
@@ -174,10 +194,13 @@ pub fn identify_opener(
         .map_err(CredentialError::Token)
         .and_then(|claims| admit_session(checks, claims))
         .and_then(|admitted| settle(checks, admitted, now));
-    identified(found.map(|(holder, _)| holder), address)
+    identified(found.map(|(holder, _)| holder), (address, opened_at))
 }
 
-fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) -> Identified {
+fn identified(
+    found: Result<Holder, CredentialError>,
+    (address, signs_in_by): (ClientAddress, u64),
+) -> Identified {
     match found {
         Ok(Holder {
             identity,
@@ -186,8 +209,13 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
             session,
             renewal,
             look_again,
+            sign_in,
         }) => Identified {
-            caller: Caller::identified(AccessSubject::known(identity, address)),
+            caller: Caller::identified(
+                AccessSubject::known(identity, address)
+                    .authenticated(seen_by_rules(sign_in, signs_in_by)),
+            ),
+            sign_in,
             credential: CredentialOutcome::Holds {
                 expires_at,
                 connection_ends_at,
@@ -199,10 +227,30 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
         Err(error) => Identified {
             caller: Caller::identified(AccessSubject::rejected(address)),
             credential: CredentialOutcome::Refused(error),
+            sign_in: None,
             renewal: None,
             look_again: None,
         },
     }
+}
+
+/// How the holder of a token of the gateway has signed in, as rules see it.
+pub fn authentication(claims: &VerifiedClaims, now: u64) -> Authentication {
+    seen_by_rules(sign_in_of(claims), now)
+}
+
+/// The sign-in that a token came from. One that an API key was exchanged for is as good as the key.
+fn sign_in_of(claims: &VerifiedClaims) -> Option<SignIn> {
+    claims.api_key.is_none().then_some(claims.sign_in)
+}
+
+fn seen_by_rules(sign_in: Option<SignIn>, now: u64) -> Authentication {
+    sign_in.map_or(Authentication::WithoutSignIn, |sign_in| {
+        Authentication::SignedIn {
+            age: sign_in.age(now).map(Duration::from_secs),
+            second_factor: sign_in.has_second_factor(),
+        }
+    })
 }
 
 /// The holder of an API key. It is looked up every time: one hash costs less than a safe cache.
@@ -219,6 +267,7 @@ fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder,
         session: None,
         renewal: None,
         look_again: None,
+        sign_in: None,
     })
 }
 
@@ -237,12 +286,13 @@ fn basic_holder(
             connection_ends_at: NEVER,
             session: None,
             renewal: None,
+            sign_in: None,
             look_again: (until != NEVER).then(|| until.saturating_sub(now)),
         });
     }
     let pair = BasicCredentials::parse(token).ok_or(CredentialError::Password)?;
     if !is_api_key(&pair.password) {
-        return Err(CredentialError::Password);
+        return Err(CredentialError::Unchecked);
     }
     let holder = key_holder(checks, &pair.password, now)?;
     if *holder.identity.subject == **pair.username {
@@ -375,6 +425,7 @@ fn bearer_of(token: &ExternalToken) -> Holder {
         session: None,
         renewal: None,
         look_again: None,
+        sign_in: None,
     }
 }
 

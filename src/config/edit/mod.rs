@@ -12,6 +12,8 @@ mod render;
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 pub use self::keys::{KeyChange, WrittenKey, WrittenKeys, edit_keys, read_keys};
 
 use self::model::Fresh;
@@ -39,6 +41,15 @@ pub enum Change {
         /// The hash.
         hash: String,
     },
+    /// The secret of an authenticator app.
+    AddTotp {
+        /// Whose.
+        user: String,
+        /// The secret, in base32.
+        secret: Zeroizing<String>,
+    },
+    /// No secret of an authenticator app.
+    RemoveTotp(String),
     /// The user can neither log in nor use a token.
     Disable(String),
     /// The user can again.
@@ -84,6 +95,8 @@ pub enum EditError {
     UserExists(String),
     /// There is such a key already.
     KeyExists(String),
+    /// The user has a secret of an authenticator app already.
+    TotpExists(String),
     /// It is as the change would make it.
     NothingToDo(&'static str),
     /// The value stands in another file, or in a variable.
@@ -150,6 +163,8 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
             }
             Ok(set(present, user, "password", Fresh::Text(hash.clone())))
         }
+        Change::AddTotp { user, secret } => plan_totp(find(user)?, user, secret),
+        Change::RemoveTotp(user) => plan_no_totp(find(user)?, user),
         Change::Disable(user) => plan_disabled(
             find(user)?,
             user,
@@ -184,6 +199,26 @@ fn plan_disabled(
         Some(node) if model::same(node, &value.to_node()) => Err(EditError::NothingToDo(done)),
         Some(_) | None => Ok(set(present, user, "disabled", value)),
     }
+}
+
+fn plan_totp(present: &Node, user: &str, secret: &str) -> Result<Patch, EditError> {
+    if model::member(present, "totp").is_some_and(|node| !model::is_nothing(node)) {
+        return Err(EditError::TotpExists(user.to_owned()));
+    }
+    let secret = Fresh::Text(secret.to_owned());
+    Ok(set(present, user, "totp", secret))
+}
+
+fn plan_no_totp(present: &Node, user: &str) -> Result<Patch, EditError> {
+    if model::member(present, "totp").is_none() {
+        return Err(EditError::NothingToDo(
+            "the user list has no `totp` of the user",
+        ));
+    }
+    Ok(Patch::Remove {
+        path: vec!["users".into(), user.into()],
+        key: "totp".into(),
+    })
 }
 
 fn plan_key(present: &Node, user: &str, key: &NewKey) -> Result<Patch, EditError> {
@@ -258,6 +293,10 @@ impl fmt::Display for EditError {
             Self::NoSuchUser(user) => write!(f, "there is no user `{user}`; `gatelatch user list` shows all"),
             Self::UserExists(user) => write!(f, "there is a user `{user}` already"),
             Self::KeyExists(name) => write!(f, "the user has a key `{name}` already; give this one another name"),
+            Self::TotpExists(user) => write!(
+                f,
+                "the user has an authenticator app already; `gatelatch user remove-totp {user}` takes it away"
+            ),
             Self::NothingToDo(why) => f.write_str(why),
             Self::Elsewhere(key) => {
                 write!(f, "the user's `{key}` stands in another file or in a variable; change it there")

@@ -249,8 +249,7 @@ impl Totals {
         let help = "Open connections of clients";
         text.gauge("gatelatch_client_connections", help)
             .level(&[], self.client_connections);
-        let help =
-            "Open connections of clients that rest between two requests, and hold no buffers";
+        let help = "Open connections of clients that rest between two requests or wait for an answer, and hold no buffers";
         text.gauge("gatelatch_parked_connections", help)
             .level(&[], self.parked_connections);
         let help = "Open upgraded connections, such as WebSockets";
@@ -291,6 +290,13 @@ impl Totals {
     fn encode_sign_in(&self, text: &mut Exposition) {
         let help = "Logins by how they ended";
         text.by_label("gatelatch_logins", help, "outcome", &self.logins);
+        let help = "Second factors that were shown after a password";
+        text.by_label(
+            "gatelatch_second_factors",
+            help,
+            "result",
+            &self.second_factors,
+        );
         let help = "Logins with OpenID providers by how they ended; among all logins too";
         let mut family = text.counter("gatelatch_provider_logins", help);
         for (provider, counts) in &self.provider_logins {

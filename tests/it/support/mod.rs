@@ -19,6 +19,7 @@ mod gateway;
 pub mod image;
 pub mod manifests;
 mod modern;
+mod oathtool;
 mod openid;
 mod programs;
 mod raw;
@@ -40,8 +41,11 @@ pub use curl::{Curled, curl};
 pub use frames::FrameConnection;
 pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, hash};
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
+pub use oathtool::{Oathtool, oathtool};
 pub use openid::OpenIdProvider;
-pub use programs::{openid_packages, optimised_gateway, output, program, python, skip, superuser};
+pub use programs::{
+    node, openid_packages, optimised_gateway, output, program, python, skip, superuser,
+};
 pub use raw::RawUpstream;
 pub use redis::{Redis, free_port, on_a_port};
 pub use scripted_provider::{Script, ScriptedProvider, ScriptedSigner, json_answer, provider_key};
