@@ -225,6 +225,19 @@ services:
         for index in range(2):
             if not await self.ready(index, 60):
                 raise RuntimeError(self.gateways[index].log.read_text())
+            await self.serves(index)
+
+    async def serves(self, index: int) -> None:
+        """Waits until a replica has found a server of the service: it may have looked before they listened."""
+        for _ in range(300):
+            connection = await self.connect(index)
+            try:
+                if (await connection.request("GET", "/public/begin", {})).status == 200:
+                    return
+            finally:
+                connection.close()
+            await asyncio.sleep(0.1)
+        raise RuntimeError(f"replica {index} finds no server")
 
     async def ready(self, index: int, seconds: float) -> bool:
         """Waits until a replica is ready; whether it is."""

@@ -15,7 +15,7 @@ use gatelatch::telemetry::access_log::AccessLog;
 use crate::files::Folder;
 
 /// Far beyond what an answer takes, and what a client would wait that a bug leaves without one.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts both. Everything under `/public` is for anyone, everything else for nobody.
 pub(crate) fn start(server: &str) -> SocketAddr {

@@ -59,9 +59,9 @@ fn read(request: Request<()>, peer: Peer) {
             assert!(!original.path.contains(['?', '#']), "{}", original.path);
         }
     }
-    if let Ok(Some(destination)) = DestinationField::read(&intake.head.headers) {
-        if let Ok(path) = destination.path_on(Some(&intake.site)) {
-            assert!(path.starts_with('/'), "{path}");
-        }
+    if let Ok(Some(destination)) = DestinationField::read(&intake.head.headers)
+        && let Ok(path) = destination.path_on(Some(&intake.site))
+    {
+        assert!(path.starts_with('/'), "{path}");
     }
 }

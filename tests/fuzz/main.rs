@@ -1,6 +1,8 @@
 //! Replays the seeds of the fuzz targets: what was found once, and what each parser must at least know. `scripts/fuzz.sh` runs
 //! the same functions instrumented, from the same seeds (`fuzz/`).
 #![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::too_many_lines,
     clippy::wildcard_enum_match_arm,

@@ -80,6 +80,15 @@ fn read_binary(bytes: &[u8]) -> Option<(Option<IpAddr>, &[u8])> {
     };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
     let (addresses, rest) = rest.split_at_checked(length)?;
+    // the library demands this of LOCAL as well, where section 2.2 has the family ignored
+    let needed = match *family {
+        0x00 => 0,
+        0x11 | 0x12 => 12,
+        0x21 | 0x22 => 36,
+        0x31 | 0x32 => 216,
+        _ => return None,
+    };
+    (addresses.len() >= needed).then_some(())?;
     let source = match (command, family >> 4) {
         (0x20, _) => None,
         (0x21, 1) => Some(IpAddr::from(<[u8; 4]>::try_from(addresses.get(..4)?).ok()?)),

@@ -66,16 +66,26 @@ async fn ask(operation: u8, sessions: &Sessions) {
     let client = IpAddr::from([192, 0, 2, 1]);
     let attempt = LoginAttempt::new("alice", client, None);
     match operation % 6 {
-        0 => drop(sessions.open("alice", &shown, SignIn::default(), times).await),
+        0 => {
+            let _ = sessions
+                .open("alice", &shown, SignIn::default(), times)
+                .await;
+        }
         1 => {
             let exchanged = sessions.exchange(&shown, &shown.next([3; 32]), client, times).await;
             // its digest is in none of the seeds, and nobody guesses it
             assert!(!matches!(exchanged, Ok(TokenExchange::Good { .. })));
         }
         2 => assert!(!matches!(sessions.look(&shown, times).await, Ok(Some(_)))),
-        3 => drop(sessions.leave(&shown, times).await),
-        4 => drop(sessions.check(attempt, now * 1000).await),
-        _ => drop(sessions.end(shown.session(), times).await),
+        3 => {
+            let _ = sessions.leave(&shown, times).await;
+        }
+        4 => {
+            let _ = sessions.check(attempt, now * 1000).await;
+        }
+        _ => {
+            let _ = sessions.end(shown.session(), times).await;
+        }
     }
 }
 

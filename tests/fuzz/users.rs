@@ -22,7 +22,13 @@ pub(crate) fn run(data: &[u8]) {
         }
         Err(problems) => {
             let shown = render(problems.as_slice(), Style::Plain);
-            assert!(!shown.contains("hunter2-hunter2"), "a secret is shown:\n{shown}");
+            // as a key of a file that is no YAML it is what an excerpt shows
+            let known = text.matches("password: \"hunter2-hunter2").count();
+            let is_elsewhere = text.matches("hunter2-hunter2").count() > known;
+            assert!(
+                is_elsewhere || !shown.contains("hunter2-hunter2"),
+                "a secret is shown:\n{shown}"
+            );
         }
     }
 }
