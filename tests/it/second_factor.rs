@@ -344,7 +344,7 @@ fn http_basic_takes_no_password_of_somebody_with_a_factor() {
 }
 
 /// What the page sends back.
-fn hidden(page: &Answer, name: &str) -> String {
+pub fn hidden(page: &Answer, name: &str) -> String {
     let (_, rest) = page
         .body
         .split_once(&format!("name=\"{name}\" value=\""))

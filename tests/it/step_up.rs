@@ -9,6 +9,7 @@ use crate::support::{
 use crate::tokens::sign;
 
 mod browser;
+mod codes;
 pub(crate) mod made;
 mod provider;
 
