@@ -49,6 +49,9 @@ fn told<T>(result: Result<T, UserListError>) -> anyhow::Result<T> {
     result.map_err(|error| match error {
         UserListError::Problems(problems) => shown(problems),
         UserListError::Invalid(problems) => shown(problems).context("the change was not made"),
-        other => other.into(),
+        error
+        @ (UserListError::Edit(_) | UserListError::Replace(_) | UserListError::System(..)) => {
+            error.into()
+        }
     })
 }
