@@ -41,6 +41,13 @@ pub enum Change {
         /// The hash.
         hash: String,
     },
+    /// Everything that was issued to a user before a time is refused.
+    RefuseTokensBefore {
+        /// Whose.
+        user: String,
+        /// `tokens_valid_after`, as written.
+        time: String,
+    },
     /// The secret of an authenticator app.
     AddTotp {
         /// Whose.
@@ -163,6 +170,7 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
             }
             Ok(set(present, user, "password", Fresh::Text(hash.clone())))
         }
+        Change::RefuseTokensBefore { user, time } => plan_time(find(user)?, user, time),
         Change::AddTotp { user, secret } => plan_totp(find(user)?, user, secret),
         Change::RemoveTotp(user) => plan_no_totp(find(user)?, user),
         Change::Disable(user) => plan_disabled(
@@ -186,6 +194,33 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
             })
         }
     }
+}
+
+fn plan_time(present: &Node, user: &str, time: &str) -> Result<Patch, EditError> {
+    let key = "tokens_valid_after";
+    if model::member(present, key).is_some_and(model::names_variable) {
+        return Err(EditError::Elsewhere(key));
+    }
+    Ok(set(present, user, key, Fresh::Text(time.to_owned())))
+}
+
+fn plan_totp(present: &Node, user: &str, secret: &str) -> Result<Patch, EditError> {
+    if model::member(present, "totp").is_some_and(|node| !model::is_nothing(node)) {
+        return Err(EditError::TotpExists(user.to_owned()));
+    }
+    Ok(set(present, user, "totp", Fresh::Text(secret.to_owned())))
+}
+
+fn plan_no_totp(present: &Node, user: &str) -> Result<Patch, EditError> {
+    if model::member(present, "totp").is_none() {
+        return Err(EditError::NothingToDo(
+            "the user list has no `totp` of the user",
+        ));
+    }
+    Ok(Patch::Remove {
+        path: vec!["users".into(), user.into()],
+        key: "totp".into(),
+    })
 }
 
 fn plan_disabled(
