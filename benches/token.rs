@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatelatch::ambient;
 use gatelatch::token::{
-    Algorithm, ClaimPath, Holder, IssuerSettings, Key, TokenCache, TokenIssuer, Verifier,
+    Algorithm, ClaimPath, Holder, IssuerSettings, Key, SignIn, TokenCache, TokenIssuer, Verifier,
     VerifierSettings,
 };
 use jsonwebtoken::Algorithm::HS256;
@@ -53,6 +53,7 @@ fn token(key: &Key, number: u64) -> String {
         email: Some("alice@example.com"),
         claims: None,
         session: None,
+        sign_in: SignIn::default(),
     };
     let id = u128::from(number).to_le_bytes();
     TokenIssuer::new(key.clone(), settings)

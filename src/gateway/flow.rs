@@ -398,6 +398,7 @@ fn portal_caller(identified: &Identified) -> PortalCaller {
             identity: Arc::clone(identity),
             expires_at: *expires_at,
             session: *session,
+            sign_in: identified.sign_in,
         },
         (_, CredentialOutcome::Refused(error)) => PortalCaller::Rejected(error.description()),
         (None, CredentialOutcome::Holds { .. }) | (_, CredentialOutcome::Absent) => {

@@ -11,7 +11,7 @@ use super::fields::ClientRequest;
 use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
 use super::{Portal, PortalReply};
-use crate::token::{Holder, IssuedToken, KeyGrant};
+use crate::token::{Holder, IssuedToken, KeyGrant, SignIn};
 use crate::users::{ApiKey, User};
 use crate::{ambient, wire};
 
@@ -69,6 +69,8 @@ impl Portal {
             email: identity.email.as_deref(),
             claims: user.claims.as_deref(),
             session: None,
+            // nobody has signed in
+            sign_in: SignIn::default(),
         };
         let fingerprint = key.digest.fingerprint();
         let grant = KeyGrant {

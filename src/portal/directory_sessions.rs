@@ -91,7 +91,6 @@ pub(super) fn provider_claims(
         roles: identity.roles.clone(),
         name: identity.name.clone(),
         email: identity.email.clone(),
-        amr: Vec::new(),
         checked_at: now,
         has_refresh_token: true,
     }

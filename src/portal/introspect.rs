@@ -130,6 +130,7 @@ impl Portal {
             identity,
             expires_at,
             session,
+            ..
         } = (context.identify_token)(token)
         else {
             return None;

@@ -18,7 +18,9 @@ use super::rejection::FormRejection;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::access::Identity;
 use crate::session::{DeviceId, LoginAttempt, PasswordResult, ProvidedHolder, RefreshToken, Stamp};
-use crate::token::{Holder, IssueError, IssuedToken, LDAP, SessionId, is_visible};
+use crate::token::{
+    AuthenticationMethods, Holder, IssueError, IssuedToken, LDAP, SessionId, SignIn, is_visible,
+};
 use crate::users::{LoginFailure, Password, User, authenticate};
 use crate::{ambient, wire};
 
@@ -140,9 +142,11 @@ impl Portal {
                 subject: identity.subject.clone(),
             });
         }
-        let issued = self.issue(&user, first.session(), now)?;
+        let sign_in = SignIn::new(now, AuthenticationMethods::PASSWORD);
+        let issued = self.issue(&user, (first.session(), sign_in), now)?;
         let subject = &user.identity().subject;
-        self.sessions.open(subject, &first, self.times(now)).await?;
+        let times = self.times(now);
+        self.sessions.open(subject, &first, sign_in, times).await?;
         let stamp = Stamp {
             generation: 1,
             issued_at: now,
@@ -184,24 +188,24 @@ impl Portal {
         }
     }
 
-    /// An access token. One for somebody of the directory says so.
+    /// An access token of a session that began with this sign-in. One for somebody of the directory says so.
     pub(super) fn issue(
         &self,
         holder: &SignedIn,
-        session: SessionId,
+        of: (SessionId, SignIn),
         now: u64,
     ) -> Result<IssuedToken, IssueError> {
         let id = ambient::random_bytes();
         match (holder, &self.ldap) {
             (SignedIn::Directory(identity), Some(ldap)) => {
-                let holder = provided_holder(identity, session);
+                let holder = provided_holder(identity, of);
                 let fingerprint = ldap.fingerprint();
                 self.issuer
                     .issue_provided(&holder, (LDAP, &fingerprint), id, now)
             }
             // who signed in by a directory has one
             (SignedIn::Directory(_), None) => Err(IssueError::Signing),
-            (SignedIn::Listed(user), _) => self.issuer.issue(&holder_of(user, session), id, now),
+            (SignedIn::Listed(user), _) => self.issuer.issue(&holder_of(user, of), id, now),
         }
     }
 
@@ -282,7 +286,7 @@ pub(super) fn log_safe_name(name: &str) -> Box<str> {
     safe.into()
 }
 
-fn provided_holder(identity: &Identity, session: SessionId) -> Holder<'_> {
+fn provided_holder(identity: &Identity, (session, sign_in): (SessionId, SignIn)) -> Holder<'_> {
     Holder {
         subject: &identity.subject,
         roles: &identity.roles,
@@ -290,13 +294,14 @@ fn provided_holder(identity: &Identity, session: SessionId) -> Holder<'_> {
         email: identity.email.as_deref(),
         claims: None,
         session: Some(session),
+        sign_in,
     }
 }
 
-fn holder_of(user: &User, session: SessionId) -> Holder<'_> {
+fn holder_of(user: &User, of: (SessionId, SignIn)) -> Holder<'_> {
     Holder {
         claims: user.claims.as_deref(),
-        ..provided_holder(&user.identity, session)
+        ..provided_holder(&user.identity, of)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::access::{Claim, ClaimValue, Identity};
-use crate::token::SessionId;
+use crate::token::{SessionId, SignIn};
 use crate::users::NEVER;
 use crate::wire;
 
@@ -27,6 +27,8 @@ pub enum PortalCaller {
         expires_at: u64,
         /// The session it belongs to; `None`: to none of ours, as an API key or a token of another issuer.
         session: Option<SessionId>,
+        /// How they signed in; `None` as for the session.
+        sign_in: Option<SignIn>,
     },
 }
 

@@ -69,10 +69,11 @@ impl Portal {
             .sessions
             .exchange(&shown, &fresh, client, times)
             .await?;
-        let (opened_at, generation) = match exchanged {
+        let (opened_at, sign_in, generation) = match exchanged {
             TokenExchange::Good {
                 subject,
                 opened_at,
+                sign_in,
                 generation,
                 memory,
             } => {
@@ -82,7 +83,7 @@ impl Portal {
                          as in a failover; the session goes on");
                 }
                 *name = Some(subject);
-                (opened_at, generation)
+                (opened_at, sign_in, generation)
             }
             TokenExchange::Refused => return Err(RefreshDenial::Refused),
             TokenExchange::Reused { subject } => {
@@ -99,7 +100,7 @@ impl Portal {
             return Err(RefreshDenial::Refused);
         };
         let issued = self
-            .issue(&holder, shown.session(), now)
+            .issue(&holder, (shown.session(), sign_in), now)
             .map_err(RefreshDenial::NoToken)?;
         let stamp = Stamp {
             generation,

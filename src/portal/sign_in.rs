@@ -21,7 +21,7 @@ use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::session::BrowserSession;
-use crate::token::{LDAP, SessionId, SessionToken};
+use crate::token::{AuthenticationMethods, LDAP, SessionId, SessionToken, SignIn};
 use crate::wire::Intake;
 
 /// The most characters of a typed name that are shown again.
@@ -199,14 +199,17 @@ impl Portal {
             .await?;
         let id = SessionId::from_bytes(ambient::random_bytes());
         let subject = &user.identity().subject;
+        let sign_in = SignIn::new(now, AuthenticationMethods::PASSWORD);
         let (session, provider) = match (&user, &self.ldap) {
             (SignedIn::Directory(identity), Some(ldap)) => {
                 let said = provider_claims(ldap, identity, now);
-                let session = self.browsers.begin_with_provider(subject, id, &said, now)?;
+                let session = self
+                    .browsers
+                    .begin_with_provider(subject, id, &said, sign_in, now)?;
                 let recorded = provider_session(&said, subject);
                 (session, Some(recorded))
             }
-            (_, _) => (self.browsers.begin(subject, id, now)?, None),
+            (_, _) => (self.browsers.begin(subject, id, sign_in, now)?, None),
         };
         self.end_replaced(intake, now).await?;
         // one that nobody could list or end does not begin

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::Network;
 use super::refresh_token::{Digest, Stamp};
+use crate::token::SignIn;
 
 /// For how many seconds the immediate predecessor of a token is good.
 pub const GRACE: u64 = 10;
@@ -35,6 +36,9 @@ pub(super) struct Family {
     pub(super) provider: Option<Box<str>>,
     /// When, in seconds since 1970.
     pub(super) opened_at: u64,
+    /// How they logged in; unknown in what an earlier version has written.
+    #[serde(default, skip_serializing_if = "SignIn::is_unknown")]
+    pub(super) sign_in: SignIn,
     /// The greatest number of its tokens; 0 in what an earlier version has written.
     #[serde(default)]
     generation: u64,
@@ -111,6 +115,7 @@ impl Family {
             subject,
             provider: None,
             opened_at: now,
+            sign_in: SignIn::default(),
             generation: 1,
             lines: vec![line],
         }

@@ -7,7 +7,7 @@ use super::browser::BrowserJob;
 use super::family::{Exchange, Family, Look, Shown};
 use super::holds::Holds;
 use super::reply::{JobReply, StoreUnavailable, answer};
-use crate::token::SessionId;
+use crate::token::{SessionId, SignIn};
 
 /// The result of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum TokenExchange {
         subject: Box<str>,
         /// When, in seconds since 1970.
         opened_at: u64,
+        /// How.
+        sign_in: SignIn,
         /// The number of the fresh one.
         generation: u64,
         /// What the store knew of the one that was shown.
@@ -154,6 +156,7 @@ impl TokenExchange {
         Self::Good {
             subject: family.subject.clone(),
             opened_at: family.opened_at,
+            sign_in: family.sign_in,
             generation: family.generation(),
             memory,
         }

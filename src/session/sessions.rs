@@ -31,7 +31,7 @@ use super::revocations::Revocations;
 use super::settings::{AtStart, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::text::fold::fold;
-use crate::token::SessionId;
+use crate::token::{SessionId, SignIn};
 
 /// Jobs that may wait; further ones are refused. Each waits for a client that has logged in, or tries to.
 const QUEUE: usize = 1024;
@@ -194,7 +194,8 @@ impl Sessions {
         &self.revocations
     }
 
-    /// Begins a session with its first refresh token.
+    /// Begins a session with its first refresh token. Its tokens say of the sign-in what it was, however often they are
+    /// refreshed.
     ///
     /// # Errors
     /// [`StoreUnavailable`]; then there is no session.
@@ -202,10 +203,12 @@ impl Sessions {
         &self,
         subject: &str,
         first: &RefreshToken,
+        sign_in: SignIn,
         times: Times,
     ) -> Result<(), StoreUnavailable> {
         let mut family = Family::open(subject.into(), first.digest(), times.now, times.ttl);
         family.provider = first.holder().map(|holder| holder.provider.clone());
+        family.sign_in = sign_in;
         let open = Open {
             session: first.session(),
             family,

@@ -111,7 +111,7 @@ impl<T> fmt::Debug for TokenCache<T> {
 mod tests {
     use super::*;
     use crate::token::dates::Dates;
-    use crate::token::{SessionId, VerifiedClaims};
+    use crate::token::{SessionId, SignIn, VerifiedClaims};
 
     fn claims(subject: &str) -> VerifiedClaims {
         let session = SessionId::from_bytes([0; 16]);
@@ -121,6 +121,7 @@ mod tests {
             issued_at: None,
             expires_at: 1,
             signed_in_at: None,
+            sign_in: SignIn::default(),
             session,
             provider: None,
             dates: Dates::default(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::authentication_methods::AuthenticationMethods;
 use super::error::TokenError;
 use super::json::{Others, Text, once};
 
@@ -27,6 +28,7 @@ pub(super) struct Claims<'de> {
     pub(super) not_before: Option<NumericDate>,
     pub(super) issued_at: Option<NumericDate>,
     pub(super) signed_in_at: Option<NumericDate>,
+    pub(super) methods: Option<AuthenticationMethods>,
     pub(super) session: Option<Text<'de>>,
     pub(super) api_key: Option<Text<'de>>,
 }
@@ -117,6 +119,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor {
                 "nbf" => once(&mut claims.not_before, &mut map)?,
                 "iat" => once(&mut claims.issued_at, &mut map)?,
                 "auth_time" => once(&mut claims.signed_in_at, &mut map)?,
+                "amr" => once(&mut claims.methods, &mut map)?,
                 "sid" => once(&mut claims.session, &mut map)?,
                 KEY_CLAIM => once(&mut claims.api_key, &mut map)?,
                 _ => others.skip(name, &mut map)?,

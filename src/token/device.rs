@@ -81,7 +81,7 @@ impl DeviceTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::{CookieSessions, SessionId, SessionSettings, TokenError};
+    use crate::token::{CookieSessions, SessionId, SessionSettings, SignIn, TokenError};
 
     const NOW: u64 = 1_700_000_000;
 
@@ -152,7 +152,7 @@ mod tests {
             "no bearer token"
         );
         let id = SessionId::from_bytes([7; 16]);
-        let session = sessions.begin("alice", id, NOW).unwrap();
+        let session = sessions.begin("alice", id, SignIn::default(), NOW).unwrap();
         let devices = sessions.devices();
         assert_eq!(devices.verify(&session.value, "alice", NOW), None);
     }

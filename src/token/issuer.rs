@@ -11,6 +11,7 @@ use super::claim_path::ClaimPath;
 use super::claims::KEY_CLAIM;
 use super::key::Key;
 use super::session_id::SessionId;
+use super::sign_in::SignIn;
 
 /// What every new token says.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Holder<'a> {
     pub claims: Option<&'a Map<String, Value>>,
     /// `sid`: what ends this token before its time. Without one it can only be ended by itself.
     pub session: Option<SessionId>,
+    /// `auth_time` and `amr`: how and when the holder signed in, as far as that is known.
+    pub sign_in: SignIn,
 }
 
 /// The API key that a token is issued for.
@@ -169,7 +172,7 @@ impl TokenIssuer {
     fn claims(&self, holder: &Holder<'_>, id: [u8; 16], now: u64) -> Map<String, Value> {
         let settings = &self.settings;
         let mut claims = holder.claims.cloned().unwrap_or_default();
-        for reserved in ["sid", "idp", "idc", KEY_CLAIM] {
+        for reserved in ["sid", "auth_time", "amr", "idp", "idc", KEY_CLAIM] {
             claims.remove(reserved);
         }
         claims.extend(holder.name.map(|name| ("name".to_owned(), name.into())));
@@ -189,6 +192,7 @@ impl TokenIssuer {
                 .session
                 .map(|session| ("sid".to_owned(), session.to_string().into())),
         );
+        holder.sign_in.write(&mut claims);
         claims
     }
 }
@@ -223,7 +227,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::token::{Verifier, VerifierSettings};
+    use crate::token::{AuthenticationMethods, Verifier, VerifierSettings};
 
     const NOW: u64 = 1_700_000_000;
     const LONGEST: usize = 32 << 10;
@@ -259,6 +263,7 @@ mod tests {
             email: Some("alice@example.com"),
             claims: claims.as_object(),
             session: Some(SessionId::from_bytes([0; 16])),
+            sign_in: SignIn::new(NOW - 60, AuthenticationMethods::PASSWORD),
         };
         let issued = issuer("roles").issue(&holder, [0; 16], NOW).unwrap();
         let header = URL_SAFE_NO_PAD
@@ -273,7 +278,8 @@ mod tests {
         let expected = json!({
             "iss": "gatelatch", "sub": "alice@example.com", "aud": "jobs", "iat": NOW, "nbf": NOW, "exp": NOW + 1800,
             "jti": "AAAAAAAAAAAAAAAAAAAAAA", "roles": ["recruiter", "admin"], "name": "Alice Doe",
-            "email": "alice@example.com", "tenant": "acme", "level": 3, "sid": "AAAAAAAAAAAAAAAAAAAAAA"
+            "email": "alice@example.com", "tenant": "acme", "level": 3, "sid": "AAAAAAAAAAAAAAAAAAAAAA", "auth_time": NOW - 60,
+            "amr": ["pwd"]
         });
         assert_eq!(claims_of(&issued.token), expected);
         assert_eq!(format!("{issued:?}"), "IssuedToken(for 1800 s)");
@@ -290,6 +296,7 @@ mod tests {
             email: None,
             claims: claims.as_object(),
             session: None,
+            sign_in: SignIn::default(),
         };
         for (path, place) in [
             ("roles", "/roles"),
@@ -311,7 +318,8 @@ mod tests {
     fn claims_of_the_user_list_replace_nothing() {
         let claims = json!({
             "iss": "x", "sub": "root", "aud": "x", "exp": 9_999_999_999_u64, "nbf": 0, "iat": 0, "jti": "x",
-            "groups": ["admin"], "name": "x", "email": "x", "kept": true, "sid": "x"
+            "groups": ["admin"], "name": "x", "email": "x", "kept": true, "sid": "x",
+            "auth_time": 1, "amr": ["mfa"]
         });
         let claims = claims.as_object();
         let holder = Holder {
@@ -321,6 +329,7 @@ mod tests {
             email: None,
             claims,
             session: None,
+            sign_in: SignIn::default(),
         };
         let issued = issuer("groups").issue(&holder, [255; 16], NOW).unwrap();
         let expected = json!({
@@ -341,6 +350,7 @@ mod tests {
             email: None,
             claims: None,
             session,
+            sign_in: SignIn::new(NOW - 60, AuthenticationMethods::PASSWORD),
         };
         let settings = VerifierSettings {
             issuer: "gatelatch".to_owned(),
@@ -357,6 +367,7 @@ mod tests {
             ("josé", Some(NOW), NOW + 1800)
         );
         assert_eq!(Some(verified.session), session);
+        assert_eq!(verified.sign_in, holder.sign_in);
     }
 
     #[test]
@@ -370,6 +381,7 @@ mod tests {
             email: None,
             claims,
             session: None,
+            sign_in: SignIn::default(),
         };
         let error = issuer("roles").issue(&holder, [0; 16], NOW).unwrap_err();
         assert!(

@@ -2,6 +2,7 @@
 //! signature and of a seal.
 
 mod algorithm;
+mod authentication_methods;
 mod cache;
 mod claim_path;
 mod claimed;
@@ -28,11 +29,13 @@ mod sealer;
 mod session;
 mod session_id;
 mod session_token;
+mod sign_in;
 mod signed;
 mod text_signer;
 mod verifier;
 
 pub use algorithm::Algorithm;
+pub use authentication_methods::{AuthenticationMethod, AuthenticationMethods};
 pub use cache::TokenCache;
 pub use claim_path::{ClaimPath, ClaimPathError};
 pub use claimed::ClaimedIssuers;
@@ -58,6 +61,7 @@ pub use sealer::{Sealed, SealedFor, Sealer};
 pub use session::{CookieSessions, ProviderRoom, SESSION_AUDIENCE, SessionSettings};
 pub use session_id::SessionId;
 pub use session_token::SessionToken;
+pub use sign_in::SignIn;
 pub use signed::SignedClaims;
 pub use text_signer::TextSigner;
 pub use verifier::{VerifiedClaims, Verifier, VerifierSettings};

@@ -33,9 +33,6 @@ pub struct ProviderClaims {
     /// The mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Box<str>>,
-    /// How the provider authenticated the person (RFC 8176).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub amr: Vec<Box<str>>,
     /// `chk`: when the provider last confirmed the identity, in seconds since 1970.
     #[serde(rename = "chk")]
     pub checked_at: u64,
@@ -143,7 +140,6 @@ mod tests {
             fingerprint: "abc".into(),
             roles: vec!["staff".into(), "admin".into()],
             name: Some("Ann".into()),
-            amr: vec!["mfa".into()],
             checked_at: 7,
             has_refresh_token: true,
             ..ProviderClaims::default()

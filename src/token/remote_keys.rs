@@ -99,8 +99,8 @@ mod tests {
     use super::*;
     use crate::access::Subjects;
     use crate::token::{
-        Algorithm, AudienceRule, ClaimPath, Holder, IssuerKeys, IssuerSettings, Key, TokenError,
-        TokenIssuer, TrustSettings, TrustedIssuer, TrustedIssuers,
+        Algorithm, AudienceRule, ClaimPath, Holder, IssuerKeys, IssuerSettings, Key, SignIn,
+        TokenError, TokenIssuer, TrustSettings, TrustedIssuer, TrustedIssuers,
     };
 
     const NOW: u64 = 1_800_000_000;
@@ -121,6 +121,7 @@ mod tests {
             email: None,
             claims: None,
             session: None,
+            sign_in: SignIn::default(),
         };
         let issued = TokenIssuer::new(key.clone(), settings).issue(&holder, [0; 16], NOW);
         issued.unwrap().token

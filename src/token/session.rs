@@ -15,6 +15,7 @@ use super::provider_claims::ProviderClaims;
 use super::sealer::Sealer;
 use super::session_id::SessionId;
 use super::session_token::SessionToken;
+use super::sign_in::SignIn;
 use super::text_signer::TextSigner;
 use super::verifier::{VerifiedClaims, Verifier, VerifierSettings};
 
@@ -100,7 +101,7 @@ impl CookieSessions {
         &self.sealer
     }
 
-    /// A new session of a user who has just given the password. `id` is its `sid` and must be random.
+    /// A new session of a user of the list, who has just signed in. `id` is its `sid` and must be random.
     ///
     /// # Errors
     /// [`IssueError::Signing`] where the key cannot sign.
@@ -108,12 +109,14 @@ impl CookieSessions {
         &self,
         subject: &str,
         id: SessionId,
+        sign_in: SignIn,
         now: u64,
     ) -> Result<SessionToken, IssueError> {
-        self.issue(&Opening::of(subject, id, now), now)
+        self.issue(&Opening::of(subject, id, sign_in, now), now)
     }
 
-    /// A new session of somebody whom a provider has just identified. `id` is its `sid` and must be random.
+    /// A new session of somebody whom a provider has just identified: the sign-in may have been before that. `id` is its
+    /// `sid` and must be random.
     ///
     /// # Errors
     /// [`IssueError::TooLarge`] where what the provider said does not fit into a cookie, not even with the roles alone
@@ -123,9 +126,10 @@ impl CookieSessions {
         subject: &str,
         id: SessionId,
         provider: &ProviderClaims,
+        sign_in: SignIn,
         now: u64,
     ) -> Result<SessionToken, IssueError> {
-        let opening = Opening::of(subject, id, now);
+        let opening = Opening::of(subject, id, sign_in, now);
         self.issue_with_provider(&opening, provider, now)
     }
 
@@ -156,6 +160,7 @@ impl CookieSessions {
             subject: &session.subject,
             signed_in_at: session.signed_in_at.filter(|_| is_due)?,
             id: session.session,
+            sign_in: session.sign_in,
         };
         // one that cannot be signed now is tried again with the next request
         let renewed = match &session.provider {
@@ -181,6 +186,7 @@ impl CookieSessions {
             return Err(TokenError::Missing);
         };
         claims.provider = ProviderClaims::read(&payload)?.map(Arc::new);
+        claims.sign_in = SignIn::of_session(&payload)?;
         if signed_in_at > self.latest(now) {
             return Err(TokenError::IssuedAt);
         }
@@ -294,6 +300,7 @@ impl CookieSessions {
             ("sid", opening.id.to_string().into()),
         ];
         more.extend(claims.map(|(name, value)| (name.to_owned(), value)));
+        opening.sign_in.write_session(&mut more);
         Ok(SessionToken {
             value: sign(&self.key, more)?,
             max_age: end.saturating_sub(now),
@@ -307,14 +314,16 @@ struct Opening<'a> {
     subject: &'a str,
     signed_in_at: u64,
     id: SessionId,
+    sign_in: SignIn,
 }
 
 impl<'a> Opening<'a> {
-    fn of(subject: &'a str, id: SessionId, signed_in_at: u64) -> Self {
+    fn of(subject: &'a str, id: SessionId, sign_in: SignIn, signed_in_at: u64) -> Self {
         Self {
             subject,
             signed_in_at,
             id,
+            sign_in,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::header::{Header, TokenType};
 use super::key_set::KeySet;
 use super::provider_claims::ProviderClaims;
 use super::session_id::SessionId;
+use super::sign_in::SignIn;
 
 /// What a token must say to be accepted.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub struct VerifiedClaims {
     pub expires_at: u64,
     /// `auth_time`, in seconds since 1970, where the token says which session it belongs to: when the session began.
     pub signed_in_at: Option<u64>,
+    /// How and when its holder signed in; unknown in tokens that no sign-in of the gateway has made.
+    pub sign_in: SignIn,
     /// The session it belongs to: that of `sid`, or one of its own.
     pub session: SessionId,
     /// The fingerprint of the API key that the token was issued for; its roles count, and it must still hold.
@@ -189,12 +192,15 @@ impl Verifier {
             .as_ref()
             .and(claims.signed_in_at)
             .map(|date| date.0);
+        let authenticated_at = claims.signed_in_at.map(|date| date.0);
+        let sign_in = SignIn::of_token(authenticated_at, claims.methods.unwrap_or_default());
         Ok(VerifiedClaims {
             api_key: claims.api_key.map(|fingerprint| fingerprint.0.into()),
             subject: subject.0.into(),
             issued_at,
             expires_at: expires_at.0,
             signed_in_at,
+            sign_in,
             session,
             provider: None,
             dates,

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gatelatch::access::Subjects;
 use gatelatch::config::{Code, Config, Issuer, KeyLife, KeySource, Loaded};
 use gatelatch::jwks::KeyDocument;
-use gatelatch::token::{Algorithm, ClaimPath, Holder, IssuerSettings, Key, TokenIssuer};
+use gatelatch::token::{Algorithm, ClaimPath, Holder, IssuerSettings, Key, SignIn, TokenIssuer};
 use gatelatch::users::{NEVER, Work};
 
 use super::{Case, repository};
@@ -215,6 +215,7 @@ fn token_of(key: &Key) -> String {
         email: None,
         claims: None,
         session: None,
+        sign_in: SignIn::default(),
     };
     let issued = TokenIssuer::new(key.clone(), settings).issue(&holder, [0; 16], NOW);
     issued.unwrap().token

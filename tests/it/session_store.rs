@@ -10,7 +10,7 @@ use gatelatch::session::{
     Sessions, StateSettings, Times,
 };
 use gatelatch::telemetry::metrics::Metrics;
-use gatelatch::token::{Key, Sealer, SessionId};
+use gatelatch::token::{Key, Sealer, SessionId, SignIn};
 
 use crate::support::{Redis, on_a_port, until};
 
@@ -117,7 +117,9 @@ async fn assert_recorded(one: &Sessions, other: &Sessions) {
     }
     let tokens = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
     ids.push(tokens.session());
-    one.open("rita", &tokens, times()).await.unwrap();
+    one.open("rita", &tokens, SignIn::default(), times())
+        .await
+        .unwrap();
     let (browser, corp) = (SessionKind::Browser, || Some("corp".to_owned()));
     let rita = |kind| (kind, "rita".to_owned(), None);
     assert_eq!(
@@ -269,7 +271,9 @@ fn assert_redis(redis: &Redis, state: &str) {
         assert_recorded(&one, &other).await;
         one.begin_browser(kept, record, times()).await.unwrap();
         let tokens = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
-        one.open("kept", &tokens, times()).await.unwrap();
+        one.open("kept", &tokens, SignIn::default(), times())
+            .await
+            .unwrap();
     });
     assert_every_key_expires(redis);
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use gatelatch::token::{Algorithm, ClaimPath, Holder, IssuerSettings, Key, KeySet, TokenIssuer};
+use gatelatch::token::{
+    Algorithm, ClaimPath, Holder, IssuerSettings, Key, KeySet, SignIn, TokenIssuer,
+};
 use serde_json::{Map, Value, json};
 
 use crate::support::{
@@ -87,6 +89,7 @@ fn token(key: &Key, issuer: &str, changes: Value) -> String {
         email: None,
         claims: Some(&claims),
         session: None,
+        sign_in: SignIn::default(),
     };
     TokenIssuer::new(key.clone(), settings)
         .issue(&holder, [0; 16], now())

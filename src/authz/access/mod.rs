@@ -3,6 +3,7 @@
 //! Nothing here knows sockets, clocks, logs or files; the only types from outside are `std`'s,
 //! [`http::Method`] and [`ipnet::IpNet`]. [`Policy::decide`] is total: every request gets an answer.
 
+mod authentication;
 mod caller;
 mod case;
 mod client_address;
@@ -22,6 +23,7 @@ mod router;
 mod rule;
 mod subject;
 
+pub use authentication::Authentication;
 pub use caller::Caller;
 pub use case::CaseRule;
 pub use client_address::ClientAddress;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::authentication::Authentication;
 use super::client_address::ClientAddress;
 use super::identity::Identity;
 
@@ -11,6 +12,7 @@ use super::identity::Identity;
 pub struct AccessSubject {
     who: Who,
     address: ClientAddress,
+    authentication: Authentication,
 }
 
 #[derive(Clone, Debug)]
@@ -26,6 +28,7 @@ impl AccessSubject {
         Self {
             who: Who::Anonymous,
             address: address.into(),
+            authentication: Authentication::default(),
         }
     }
 
@@ -34,15 +37,31 @@ impl AccessSubject {
         Self {
             who: Who::Rejected,
             address: address.into(),
+            authentication: Authentication::default(),
         }
     }
 
-    /// The holder of a valid credential.
+    /// The holder of a valid credential, who has not signed in.
     pub fn known(identity: Arc<Identity>, address: impl Into<ClientAddress>) -> Self {
         Self {
             who: Who::Known(identity),
             address: address.into(),
+            authentication: Authentication::default(),
         }
+    }
+
+    /// The same, authenticated so.
+    #[must_use]
+    pub fn authenticated(self, authentication: Authentication) -> Self {
+        Self {
+            authentication,
+            ..self
+        }
+    }
+
+    /// When and how the holder of the credential has signed in.
+    pub fn authentication(&self) -> Authentication {
+        self.authentication
     }
 
     /// The identity, if there is one.

@@ -6,6 +6,7 @@ mod provider_session;
 mod remembered;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::credential_error::CredentialError;
 use self::passwords::RememberedUser;
@@ -14,10 +15,11 @@ pub use self::provider_session::{Confirmations, SessionProvider, admit_unlisted,
 use self::provider_session::{Look, admit_bearer, admit_session, look_at, settle};
 pub use self::remembered::VerifiedTokens;
 use self::remembered::{Admitted, Remembered};
-use crate::access::{AccessSubject, Caller, ClientAddress, Identity};
+use crate::access::{AccessSubject, Authentication, Caller, ClientAddress, Identity};
 use crate::session::RevocationView;
 use crate::token::{
-    CookieSessions, ExternalToken, SessionId, TokenError, TrustedIssuers, VerifiedClaims, Verifier,
+    CookieSessions, ExternalToken, SessionId, SignIn, TokenError, TrustedIssuers, VerifiedClaims,
+    Verifier,
 };
 use crate::users::{Directory, KeyRefusal, NEVER, User, UserRefusal};
 use crate::wire::{BasicCredentials, Credential, CredentialSource, is_api_key};
@@ -51,6 +53,8 @@ pub struct Identified {
     pub caller: Caller,
     /// What came of the credential.
     pub credential: CredentialOutcome,
+    /// How its holder has signed in; `None`: not at the gateway, or nobody is known.
+    pub sign_in: Option<SignIn>,
     /// The session of a browser that is to last for another while, where it is time.
     pub renewal: Option<SessionRenewal>,
     /// After how many seconds a connection that lasts is to be looked at again, whatever happens until then.
@@ -83,6 +87,8 @@ struct Holder {
     session: Option<SessionId>,
     renewal: Option<SessionRenewal>,
     look_again: Option<u64>,
+    /// `None` for what is no sign-in of the gateway.
+    sign_in: Option<SignIn>,
 }
 
 /// The result of checking a credential.
@@ -121,6 +127,8 @@ impl Admitted {
         let (identity, session) = (Arc::clone(identity), Some(claims.session));
         Ok(Holder {
             identity,
+            // a token that an API key was exchanged for is as good as the key
+            sign_in: claims.api_key.is_none().then_some(claims.sign_in),
             expires_at: claims.expires_at.min(*key_expires_at),
             connection_ends_at: claims.expires_at.min(*key_expires_at),
             session,
@@ -142,6 +150,7 @@ pub fn identify(
         return Identified {
             caller: Caller::identified(AccessSubject::anonymous(address)),
             credential: CredentialOutcome::Absent,
+            sign_in: None,
             renewal: None,
             look_again: None,
         };
@@ -152,7 +161,7 @@ pub fn identify(
         CredentialSource::Cookie => browser_holder(checks, credential.token(), now),
         CredentialSource::Basic => basic_holder(checks, credential.token(), address, now),
     };
-    identified(found, address)
+    identified(found, (address, now))
 }
 
 /// The same for a connection that was opened with the credential at `opened_at`: the token in a session cookie may have
@@ -174,10 +183,13 @@ pub fn identify_opener(
         .map_err(CredentialError::Token)
         .and_then(|claims| admit_session(checks, claims))
         .and_then(|admitted| settle(checks, admitted, now));
-    identified(found.map(|(holder, _)| holder), address)
+    identified(found.map(|(holder, _)| holder), (address, now))
 }
 
-fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) -> Identified {
+fn identified(
+    found: Result<Holder, CredentialError>,
+    (address, now): (ClientAddress, u64),
+) -> Identified {
     match found {
         Ok(Holder {
             identity,
@@ -186,8 +198,12 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
             session,
             renewal,
             look_again,
+            sign_in,
         }) => Identified {
-            caller: Caller::identified(AccessSubject::known(identity, address)),
+            caller: Caller::identified(
+                AccessSubject::known(identity, address).authenticated(authentication(sign_in, now)),
+            ),
+            sign_in,
             credential: CredentialOutcome::Holds {
                 expires_at,
                 connection_ends_at,
@@ -199,10 +215,21 @@ fn identified(found: Result<Holder, CredentialError>, address: ClientAddress) ->
         Err(error) => Identified {
             caller: Caller::identified(AccessSubject::rejected(address)),
             credential: CredentialOutcome::Refused(error),
+            sign_in: None,
             renewal: None,
             look_again: None,
         },
     }
+}
+
+/// What rules see of a sign-in.
+fn authentication(sign_in: Option<SignIn>, now: u64) -> Authentication {
+    sign_in.map_or(Authentication::WithoutSignIn, |sign_in| {
+        Authentication::SignedIn {
+            age: sign_in.age(now).map(Duration::from_secs),
+            second_factor: sign_in.has_second_factor(),
+        }
+    })
 }
 
 /// The holder of an API key. It is looked up every time: one hash costs less than a safe cache.
@@ -219,6 +246,7 @@ fn key_holder(checks: &Authenticator<'_>, key: &str, now: u64) -> Result<Holder,
         session: None,
         renewal: None,
         look_again: None,
+        sign_in: None,
     })
 }
 
@@ -237,6 +265,7 @@ fn basic_holder(
             connection_ends_at: NEVER,
             session: None,
             renewal: None,
+            sign_in: None,
             look_again: (until != NEVER).then(|| until.saturating_sub(now)),
         });
     }
@@ -375,6 +404,7 @@ fn bearer_of(token: &ExternalToken) -> Holder {
         session: None,
         renewal: None,
         look_again: None,
+        sign_in: None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ambient;
 use crate::cli::load;
 use crate::cli::words::trimmed;
 use crate::config::{Auth, KeyLife};
-use crate::token::{Holder, IssuerSettings, SessionId, TokenIssuer};
+use crate::token::{Holder, IssuerSettings, SessionId, SignIn, TokenIssuer};
 
 /// Make a token for a user of the list
 ///
@@ -63,6 +63,8 @@ pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCo
         email: identity.email.as_deref(),
         claims: user.claims.as_deref(),
         session: Some(SessionId::from_bytes(ambient::random_bytes())),
+        // nobody has signed in
+        sign_in: SignIn::default(),
     };
     let issued = issuer.issue(&holder, ambient::random_bytes(), ambient::unix_seconds())?;
     writeln!(anstream::stdout().lock(), "{}", issued.token)

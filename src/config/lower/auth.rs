@@ -34,7 +34,7 @@ use crate::wire::{
 };
 
 /// Claims that the gateway fills itself.
-pub(super) const REGISTERED: [&str; 12] = [
+pub(super) const REGISTERED: [&str; 13] = [
     "sub",
     "iss",
     "aud",
@@ -43,6 +43,7 @@ pub(super) const REGISTERED: [&str; 12] = [
     "iat",
     "jti",
     "auth_time",
+    "amr",
     "sid",
     "idp",
     "idc",

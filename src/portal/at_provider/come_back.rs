@@ -28,7 +28,8 @@ use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
 use crate::portal::{Portal, PortalContext, PortalReply};
 use crate::session::{BrowserSession, OnceKey, OnceUse, ProviderSession, StoreUnavailable};
 use crate::token::{
-    IssueError, ProviderClaims, SealedFor, SessionId, SessionToken, is_valid_subject,
+    AuthenticationMethod, AuthenticationMethods, IssueError, ProviderClaims, SealedFor, SessionId,
+    SessionToken, SignIn, is_valid_subject,
 };
 use crate::wire::Intake;
 
@@ -189,7 +190,7 @@ impl Portal {
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self
             .browsers
-            .begin_with_provider(subject, id, &said, now)
+            .begin_with_provider(subject, id, &said, sign_in_of(signed_in, now), now)
             .map_err(|error| match error {
                 IssueError::TooLarge(length) => Failure {
                     detail: Some(format!(
@@ -439,6 +440,16 @@ enum Refusal {
     Failed(Failure),
 }
 
+/// When and how the provider says that the person was authenticated. That more than one factor was shown is its word alone,
+/// and does not count.
+fn sign_in_of(signed_in: &ProviderSignIn, now: u64) -> SignIn {
+    let methods = AuthenticationMethods::from_names(signed_in.amr.iter().map(|name| &**name));
+    SignIn {
+        at: signed_in.of.auth_time.map(|at| at.min(now)),
+        methods: methods.without(AuthenticationMethod::MultipleFactors),
+    }
+}
+
 /// What goes into the cookie.
 fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> ProviderClaims {
     let identity = &signed_in.identity;
@@ -448,7 +459,6 @@ fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> Provi
         roles: identity.roles.clone(),
         name: identity.name.clone(),
         email: identity.email.clone(),
-        amr: signed_in.amr.clone(),
         checked_at: now,
         has_refresh_token: signed_in.refresh_token.is_some(),
     }

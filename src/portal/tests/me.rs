@@ -16,6 +16,7 @@ fn known() -> PortalCaller {
         identity: Arc::new(alice()),
         expires_at: NOW + 60,
         session: Some(SessionId::from_bytes([1; 16])),
+        sign_in: None,
     }
 }
 

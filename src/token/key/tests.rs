@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::*;
 use crate::token::{
-    ClaimPath, Holder, IssuerSettings, KeySet, TokenError, TokenIssuer, VerifiedClaims, Verifier,
-    VerifierSettings,
+    ClaimPath, Holder, IssuerSettings, KeySet, SignIn, TokenError, TokenIssuer, VerifiedClaims,
+    Verifier, VerifierSettings,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -87,6 +87,7 @@ fn what_every_algorithm_signs_verifies_by_its_public_half() {
             email: None,
             claims: Some(&claims),
             session: None,
+            sign_in: SignIn::default(),
         };
         let issued = TokenIssuer::new(key.clone(), issuer_settings())
             .issue(&holder, [0; 16], NOW)
@@ -351,6 +352,7 @@ fn a_public_key_is_never_a_secret() {
         email: None,
         claims: Some(&claims),
         session: None,
+        sign_in: SignIn::default(),
     };
     let key = VerifyingKey::from_pem(Algorithm::Rs256, &public, Some("a")).unwrap();
     for id in ["a", "b"] {

@@ -1,9 +1,14 @@
 //! How long sessions last, and what is none.
 
 use super::*;
-use crate::token::{ClaimPath, Holder, IssuerSettings, TokenIssuer};
+use crate::token::{AuthenticationMethods, ClaimPath, Holder, IssuerSettings, TokenIssuer};
 
 const NOW: u64 = 1_700_000_000;
+
+const SIGN_IN: SignIn = SignIn {
+    at: Some(NOW),
+    methods: AuthenticationMethods::PASSWORD,
+};
 
 fn key() -> Key {
     Key::hs256(b"an example secret of at least 32 bytes").unwrap()
@@ -24,7 +29,7 @@ fn sessions() -> CookieSessions {
 
 fn begin() -> VerifiedClaims {
     let token = sessions()
-        .begin("alice", SessionId::from_bytes([7; 16]), NOW)
+        .begin("alice", SessionId::from_bytes([7; 16]), SIGN_IN, NOW)
         .unwrap();
     assert_eq!(token.max_age, 1800);
     sessions().verify(&token.value, NOW).unwrap()
@@ -41,6 +46,7 @@ fn a_session_is_renewed_at_half_time_and_never_beyond_its_age() {
         (NOW + 2700, Some(NOW))
     );
     assert_eq!(second.session, first.session);
+    assert_eq!((first.sign_in, second.sign_in), (SIGN_IN, SIGN_IN));
     let token = sessions().renew(&second, false, NOW + 2500).unwrap();
     let third = sessions().verify(&token.value, NOW + 2500).unwrap();
     assert_eq!((third.expires_at, token.max_age), (NOW + 4000, 1500));
@@ -63,7 +69,7 @@ fn a_session_is_renewed_at_half_time_and_never_beyond_its_age() {
 #[test]
 fn a_session_is_no_bearer_token_and_no_bearer_token_a_session() {
     let session = sessions()
-        .begin("alice", SessionId::from_bytes([7; 16]), NOW)
+        .begin("alice", SessionId::from_bytes([7; 16]), SIGN_IN, NOW)
         .unwrap()
         .value;
     let audience = "gatelatch".to_owned();
@@ -92,6 +98,7 @@ fn a_session_is_no_bearer_token_and_no_bearer_token_a_session() {
         email: None,
         claims: claims.as_object(),
         session: None,
+        sign_in: SIGN_IN,
     };
     let token = TokenIssuer::new(key(), settings)
         .issue(&holder, [0; 16], NOW)
@@ -184,7 +191,7 @@ fn a_session_says_when_it_began() {
 
 #[test]
 fn a_remembered_session_is_judged_by_the_time_as_a_new_one() {
-    let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), NOW + 3600);
+    let token = sessions().begin("alice", SessionId::from_bytes([7; 16]), SIGN_IN, NOW + 3600);
     let token = token.unwrap().value;
     let held = sessions().verify(&token, NOW + 3600).unwrap();
     for now in (NOW..NOW + 9000).step_by(10) {
@@ -196,7 +203,7 @@ fn a_remembered_session_is_judged_by_the_time_as_a_new_one() {
 #[test]
 fn a_session_is_never_printed() {
     let token = sessions()
-        .begin("alice", SessionId::from_bytes([7; 16]), NOW)
+        .begin("alice", SessionId::from_bytes([7; 16]), SIGN_IN, NOW)
         .unwrap();
     assert_eq!(format!("{token:?}"), "SessionToken(for 1800 s)");
 }

@@ -11,14 +11,19 @@ use crate::identify::{
 };
 use crate::session::{RevocationView, Revocations};
 use crate::token::{
-    CookieSessions, Key, ProviderRoom, SessionSettings, TokenError, TrustedIssuers, Verifier,
-    VerifierSettings,
+    AuthenticationMethods, CookieSessions, Key, ProviderRoom, SessionSettings, SignIn, TokenError,
+    TrustedIssuers, Verifier, VerifierSettings,
 };
 use crate::users::{Directory, User};
 use crate::wire::{Credential, Scheme, SessionCookie};
 
 const NOW: u64 = 1_700_000_000;
 const REFRESH: u64 = 900;
+
+const SIGN_IN: SignIn = SignIn {
+    at: Some(NOW - 60),
+    methods: AuthenticationMethods::PASSWORD,
+};
 
 fn id() -> SessionId {
     SessionId::from_bytes([7; 16])
@@ -136,7 +141,9 @@ fn claims(roles: &[&str], checked_at: u64, has_refresh_token: bool) -> ProviderC
 
 impl World {
     fn begin(&self, subject: &str, said: &ProviderClaims) -> Credential {
-        let session = self.browsers.begin_with_provider(subject, id(), said, NOW);
+        let session = self
+            .browsers
+            .begin_with_provider(subject, id(), said, SIGN_IN, NOW);
         credential(&session.unwrap().value)
     }
 
@@ -345,7 +352,9 @@ fn of_many_roles_those_stay_that_rules_name() {
         name: Some("x".repeat(1000).into()),
         ..claims(&[], NOW, false)
     };
-    let refused = world.browsers.begin_with_provider("bea", id(), &long, NOW);
+    let refused = world
+        .browsers
+        .begin_with_provider("bea", id(), &long, SIGN_IN, NOW);
     assert!(matches!(
         refused,
         Err(crate::token::IssueError::TooLarge(length)) if length > 1000
