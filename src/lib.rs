@@ -13,7 +13,7 @@
 //! | 4 | [`oidc`]: signing in with OpenID providers |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`ldap`]: people of a directory; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
 //! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see; [`rates`]: how many requests a caller may send; [`webauthn`]: passkeys and security keys |
-//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers |
+//! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers; [`factors`]: one-time and recovery codes |
 //! | 0 | [`text`]: notations that several parts share |
 
 #![cfg_attr(
@@ -30,6 +30,7 @@ pub mod analysis;
 mod authz;
 pub mod cli;
 pub mod config;
+pub mod factors;
 pub mod gateway;
 pub mod jwks;
 pub mod ldap;

@@ -56,6 +56,8 @@ pub enum PasswordResult {
     Correct,
     /// It was not, or there is no such account.
     Incorrect,
+    /// It was the account's, and a second factor is still to be shown: until then nothing is forgotten and no network is known.
+    Pending,
 }
 
 /// Why a password is looked at.

@@ -20,6 +20,7 @@ use tokio::time::{Duration, sleep};
 
 use super::attempt::{Account, Subject};
 use super::browser::{BrowserSession, OnceKey};
+use super::factors::StoredFactors;
 use super::health::StoreHealth;
 use super::job::Job;
 use super::known::KNOWN_FOR;
@@ -43,6 +44,9 @@ const KNOWN: TableDefinition<'_, [u8; 16], (u64, &[u8])> = TableDefinition::new(
 const BROWSERS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("browsers");
 /// What was used that is good once, with the second from which it is refused anyway.
 const USED: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("used");
+
+/// Second factors as JSON, by person.
+const FACTORS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("factors");
 
 /// When the file was last opened, in milliseconds: a write that shows whether it can be written at all.
 const OPENED: TableDefinition<'_, (), u64> = TableDefinition::new("opened");
@@ -213,6 +217,11 @@ fn read_browsers(
             local.restore(StoredChange::Use(key, until), millis);
         }
     }
+    for entry in transaction.open_table(FACTORS)?.iter()? {
+        let (subject, text) = entry?;
+        let factors = StoredFactors::from_json(subject.value(), text.value());
+        local.restore(StoredChange::KeepFactors(factors), millis);
+    }
     Ok(())
 }
 
@@ -226,6 +235,7 @@ fn try_to_write(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(HELD)?;
     transaction.open_table(BROWSERS)?;
     transaction.open_table(USED)?;
+    transaction.open_table(FACTORS)?;
     let oldest = ambient::unix_millis().saturating_sub(KNOWN_FOR);
     transaction
         .open_table(KNOWN)?
@@ -243,6 +253,7 @@ fn write(database: &Database, changes: &[StoredChange]) -> Result<(), redb::Erro
         let mut known = transaction.open_table(KNOWN)?;
         let mut browsers = transaction.open_table(BROWSERS)?;
         let mut used = transaction.open_table(USED)?;
+        let mut factors = transaction.open_table(FACTORS)?;
         for change in changes {
             match change {
                 StoredChange::Keep(session, family) => {
@@ -266,6 +277,10 @@ fn write(database: &Database, changes: &[StoredChange]) -> Result<(), redb::Erro
                 }
                 StoredChange::ForgetBrowser(session) => drop(browsers.remove(session.as_bytes())?),
                 StoredChange::Use(key, until) => drop(used.insert(key.as_bytes(), until)?),
+                StoredChange::KeepFactors(kept) => {
+                    factors.insert(&*kept.subject, &*kept.to_json())?;
+                }
+                StoredChange::ForgetFactors(subject) => drop(factors.remove(&**subject)?),
                 StoredChange::Purge(now) => {
                     ended.retain(|_, until| until > *now)?;
                     used.retain(|_, until| until > *now)?;

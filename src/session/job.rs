@@ -4,6 +4,7 @@ use super::attempt::{
     Admission, AttemptLimits, Begun, LoginAttempt, PasswordResult, Subject, Throttled,
 };
 use super::browser::BrowserJob;
+use super::factors::FactorJob;
 use super::family::{Exchange, Family, Look, Shown};
 use super::holds::Holds;
 use super::reply::{JobReply, StoreUnavailable, answer};
@@ -82,6 +83,8 @@ pub(super) enum Job {
     List(usize, u64, JobReply<Holds>),
     /// About the recorded sessions.
     Browser(BrowserJob),
+    /// About second factors, and values that are read once.
+    Factors(FactorJob),
 }
 
 /// Keep a new family. Times are seconds since 1970, here and below.
@@ -135,6 +138,7 @@ impl Job {
             Self::Record(_, reply) => answer(reply, Err(StoreUnavailable)),
             Self::List(_, _, reply) => answer(reply, Err(StoreUnavailable)),
             Self::Browser(job) => job.refuse(),
+            Self::Factors(job) => job.refuse(),
         }
     }
 }

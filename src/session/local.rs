@@ -1,12 +1,14 @@
 //! What this process keeps itself, for `memory` and for `file:`.
 
 mod browsers;
+mod factors;
 
 use ahash::RandomState;
 use tokio::sync::mpsc::Receiver;
 
 use super::attempt::{Account, Begun, Subject, Throttled};
 use super::browser::{BrowserSession, BrowserShelf, OnceKey, UsedKeys};
+use super::factors::{FactorShelf, KeptValues, StoredFactors};
 use super::family::{Family, Shown};
 use super::holds::Holds;
 use super::job::{
@@ -33,6 +35,8 @@ pub(super) struct Local {
     vault: Vault,
     browsers: BrowserShelf,
     used: UsedKeys,
+    factors: FactorShelf,
+    kept: KeptValues,
     throttle: LoginThrottle,
     time: PassedTime,
     pub(super) changes: Vec<StoredChange>,
@@ -55,6 +59,9 @@ pub(super) enum StoredChange {
     ForgetBrowser(SessionId),
     /// Something that is good once was used; it is refused anyway from this second on.
     Use(OnceKey, u64),
+    /// The second factors of their person.
+    KeepFactors(StoredFactors),
+    ForgetFactors(Box<str>),
     /// Everything that has expired by this second.
     Purge(u64),
 }
@@ -73,6 +80,8 @@ impl Local {
             vault,
             browsers: BrowserShelf::default(),
             used: UsedKeys::new(hasher),
+            factors: FactorShelf::new(hasher),
+            kept: KeptValues::new(hasher),
             throttle,
             time: PassedTime::since(ambient::unix_millis(), ambient::now()),
             changes: Vec::new(),
@@ -96,8 +105,10 @@ impl Local {
                 }
             }
             StoredChange::Use(key, until) => drop(self.used.insert(key, until)),
+            StoredChange::KeepFactors(factors) => self.factors.put(factors),
             StoredChange::Forget(_)
             | StoredChange::ForgetBrowser(_)
+            | StoredChange::ForgetFactors(_)
             | StoredChange::Revoke(..)
             | StoredChange::Release(_)
             | StoredChange::Purge(_) => {}
@@ -147,6 +158,7 @@ impl Local {
                 deferred(reply, Holds::of(shown.collect(), limit))
             }
             Job::Browser(job) => self.perform_browser(job, revocations),
+            Job::Factors(job) => self.perform_factors(job),
         }
     }
 
@@ -259,6 +271,8 @@ pub(super) fn publish(changes: &[StoredChange], revocations: &Revocations) {
         | StoredChange::KeepBrowser(..)
         | StoredChange::ForgetBrowser(_)
         | StoredChange::Use(..)
+        | StoredChange::KeepFactors(_)
+        | StoredChange::ForgetFactors(_)
         | StoredChange::Purge(_) => None,
     });
     revocations.add(&ended.collect::<Vec<_>>());

@@ -1,4 +1,5 @@
-//! What outlives a request: refresh tokens, records of sessions, sessions that were ended, what is good once, and failed logins.
+//! What outlives a request: refresh tokens, records of sessions, sessions that were ended, what is good once,
+//! second factors, and failed logins.
 //!
 //! All of it is kept by a store: the memory of this process, a file, or a Redis that all replicas share. The store has
 //! a thread of its own, and only logins, refreshes and logouts wait for it. A proxied request asks nothing but
@@ -10,6 +11,8 @@
 mod attempt;
 mod browser;
 mod browsers;
+mod factor_store;
+mod factors;
 mod family;
 mod file;
 mod health;
@@ -40,6 +43,10 @@ pub use attempt::{
 pub use browser::{
     BrowserIdentity, BrowserSession, EndedSessions, ListedSession, OnceKey, OnceUse,
     ProviderSession, SessionKind, SessionPage, SessionSelector,
+};
+pub use factor_store::FactorError;
+pub use factors::{
+    FactorPage, FactorRecord, FactorSummary, FactorSwap, StoredPasskey, TotpFactor, UserHandle,
 };
 pub use family::GRACE;
 pub use in_flight::CheckInFlight;

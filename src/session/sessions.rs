@@ -46,6 +46,7 @@ pub struct Sessions {
     revocations: Arc<Revocations>,
     health: Arc<StoreHealth>,
     checks: Arc<ChecksInFlight>,
+    is_durable: bool,
 }
 
 /// Why there is no store at the start.
@@ -162,6 +163,7 @@ impl Sessions {
             revocations,
             health,
             checks: Arc::default(),
+            is_durable: *settings != StateSettings::Memory,
         })
     }
 
@@ -182,6 +184,11 @@ impl Sessions {
     /// What the store is called; without credentials.
     pub fn name(&self) -> &str {
         self.health.name()
+    }
+
+    /// Whether what is kept is there after a restart.
+    pub fn is_durable(&self) -> bool {
+        self.is_durable
     }
 
     /// Whether logins, refreshes and logouts can be served now. It does not block.

@@ -130,6 +130,7 @@ impl LoginThrottle {
                 self.pairs.clear(&(account, network));
                 outcome.known = self.known.add(account, network, now);
             }
+            PasswordResult::Pending => {}
             PasswordResult::Incorrect => {
                 self.count(attempt, &record.limits, now, &mut outcome.holds);
                 self.count_for(record, &mut outcome.holds);

@@ -43,6 +43,10 @@ pub enum SealedFor {
     PendingSignIn,
     /// The tokens of a provider in the state store.
     ProviderTokens,
+    /// The second factors of a person in the state store.
+    SecondFactors,
+    /// What a right password gives who has yet to show a second factor.
+    Continuation,
 }
 
 /// Ciphertext. It is written as base64url (RFC 4648, section 5), without padding.
@@ -109,6 +113,8 @@ fn associated(head: &[u8], purpose: SealedFor, context: &[u8]) -> Vec<u8> {
     let purpose = match purpose {
         SealedFor::PendingSignIn => "pending sign-in",
         SealedFor::ProviderTokens => "provider tokens",
+        SealedFor::SecondFactors => "second factors",
+        SealedFor::Continuation => "continuation",
     };
     [head, purpose.as_bytes(), &[0], context].concat()
 }

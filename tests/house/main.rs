@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The floors, from the ground up. An import points to a lower floor, or stays inside its own folder.
 const FLOORS: [&[&str]; 10] = [
     &["text"],
-    &["access", "ambient", "net"],
+    &["access", "ambient", "net", "factors"],
     &[
         "wire",
         "token",

@@ -100,6 +100,7 @@ mod schema;
 mod service_manager;
 mod session_commands;
 mod session_endings;
+mod session_factors;
 mod session_store;
 mod session_tunnels;
 mod shared_caches;

@@ -9,6 +9,7 @@ mod shelf;
 mod used;
 
 pub(super) use job::{BeginBrowser, BrowserJob, EndSelected, ListSessions, Renewal, UpdateBrowser};
+pub(super) use once::digest;
 pub use once::{OnceKey, OnceUse};
 pub use record::{BrowserIdentity, BrowserSession, ProviderSession};
 pub use select::{EndedSessions, ListedSession, SessionKind, SessionPage, SessionSelector};

@@ -13,6 +13,10 @@ pub enum OnceUse {
     SignInState,
     /// The `jti` of a provider's logout token.
     LogoutToken,
+    /// What a right password gives who has yet to show a second factor.
+    Continuation,
+    /// A WebAuthn ceremony.
+    Ceremony,
 }
 
 /// A name for something that is good once; a hash, so that the store does not hold it.
@@ -25,6 +29,8 @@ impl OnceKey {
         let purpose: &[u8] = match purpose {
             OnceUse::SignInState => b"state",
             OnceUse::LogoutToken => b"logout",
+            OnceUse::Continuation => b"continuation",
+            OnceUse::Ceremony => b"ceremony",
         };
         Self(digest(&[purpose, issuer.as_bytes(), value.as_bytes()]))
     }
@@ -39,7 +45,7 @@ impl OnceKey {
 }
 
 /// The first half of a SHA-256 digest of parts, each with its length, so that they do not run into each other.
-pub(super) fn digest(parts: &[&[u8]]) -> [u8; 16] {
+pub(in crate::session) fn digest(parts: &[&[u8]]) -> [u8; 16] {
     let digest = parts.iter().fold(Sha256::new(), |digest, part| {
         let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
         digest.chain_update(length.to_be_bytes()).chain_update(part)

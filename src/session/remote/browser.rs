@@ -24,7 +24,8 @@ const STEP: u64 = 100;
 /// How many records are read at a time.
 const AT_ONCE: usize = 50;
 
-static RELEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("release.lua")));
+pub(super) static RELEASE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("release.lua")));
 
 pub(super) async fn begin(connection: &mut Connection, begin: &BeginBrowser) -> RedisResult<()> {
     let BeginBrowser {

@@ -8,6 +8,7 @@
 mod browser;
 mod connect;
 mod dial;
+mod factors;
 mod follow;
 mod index;
 mod link;

@@ -3,8 +3,9 @@
 use redis::RedisResult;
 
 use super::link::{Connection, Link};
-use super::{browser, store, throttle};
+use super::{browser, factors, store, throttle};
 use crate::session::browser::BrowserJob;
+use crate::session::factors::FactorJob;
 use crate::session::job::Job;
 use crate::session::reply::{JobReply, StoreUnavailable, answer};
 use crate::session::revocations::Revocations;
@@ -54,6 +55,7 @@ pub(super) async fn perform(job: Job, link: &Link, revocations: &Revocations) {
             finish(reply, used, throttle::list(connection, limit, now).await)
         }
         Job::Browser(job) => perform_browser(job, connection, used, revocations).await,
+        Job::Factors(job) => perform_factors(job, connection, used).await,
     }
 }
 
@@ -105,6 +107,32 @@ async fn perform_browser(
         BrowserJob::End(order, reply) => {
             let ended = browser::end_selected(connection, &order, revocations).await;
             finish(reply, used, ended);
+        }
+    }
+}
+
+async fn perform_factors(job: FactorJob, connection: &mut Connection, used: &Used<'_>) {
+    match job {
+        FactorJob::Find(subject, reply) => {
+            finish(reply, used, factors::find(connection, &subject).await);
+        }
+        FactorJob::FindNamed(name, reply) => {
+            finish(reply, used, factors::find_named(connection, &name).await);
+        }
+        FactorJob::Swap(order, reply) => {
+            finish(reply, used, factors::swap(connection, &order).await);
+        }
+        FactorJob::Remove(subject, reply) => {
+            finish(reply, used, factors::remove(connection, &subject).await);
+        }
+        FactorJob::List(from, count, reply) => {
+            finish(reply, used, factors::list(connection, from, count).await);
+        }
+        FactorJob::Keep(order, reply) => {
+            finish(reply, used, factors::keep(connection, &order).await);
+        }
+        FactorJob::Take(key, _, reply) => {
+            finish(reply, used, factors::take(connection, &key).await);
         }
     }
 }

@@ -102,6 +102,7 @@ pub(super) async fn record(
                 .run(PASS.key(attempt_key(&pair)).arg(*now))
                 .await?
         }
+        PasswordResult::Pending => held_until(connection, &pair).await?,
         PasswordResult::Incorrect => {
             fail(connection, &pair, limits.pair(), *now, While::HeldNothing).await?
         }
@@ -114,6 +115,7 @@ pub(super) async fn record(
             know(connection, attempt, *now).await?;
             Begun::default()
         }
+        PasswordResult::Pending => Begun::default(),
         PasswordResult::Incorrect => count(connection, order).await?,
     }))
 }
