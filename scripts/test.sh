@@ -123,6 +123,8 @@ missing_packages() {
     command -v slapd >/dev/null || echo slapd
     command -v ldapmodify >/dev/null || echo ldap-utils
     command -v faketime >/dev/null || echo faketime
+    command -v oathtool >/dev/null || echo oathtool
+    command -v zbarimg >/dev/null || echo zbar-tools
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
     command -v valgrind >/dev/null || echo valgrind

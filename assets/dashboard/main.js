@@ -3,6 +3,7 @@
 import { TokenWanted, hasToken, useToken } from "./api.js";
 import { configuration } from "./configuration.js";
 import { find } from "./dom.js";
+import { factors } from "./factors.js";
 import { lockouts, watch as watchLockouts } from "./lockouts.js";
 import { overview, pill } from "./overview.js";
 import { traffic } from "./plots.js";
@@ -17,7 +18,7 @@ const EVERY = 2000;
 const sections = {
   rules: { read: watchRules(() => now("rules")), rounds: 3 },
   denials: { read: denials, rounds: 2 },
-  logins: { read: () => Promise.all([logins(), lockouts()]), rounds: 2 },
+  logins: { read: () => Promise.all([logins(), lockouts(), factors()]), rounds: 2 },
   configuration: { read: configuration, rounds: 5 },
   routes: { read: watchRoutes(() => now("routes")), rounds: 10 },
 };

@@ -51,6 +51,7 @@ function denial(one) {
 const EVENTS = {
   login: ["logged in", "good"],
   login_failed: ["login failed", "bad"],
+  second_factor_required: ["second factor asked for", ""],
   refresh_failed: ["refresh failed", "warn"],
   logout: ["logged out", ""],
 };

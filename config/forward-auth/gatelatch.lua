@@ -21,7 +21,6 @@ local FORGED = {
 }
 -- these are haproxy.cfg's own
 local OWN = { ["x-forwarded-for"] = true, ["x-forwarded-host"] = true, ["x-forwarded-proto"] = true }
-local SESSIONS = { ["gatelatch"] = true, ["__Host-gatelatch"] = true }
 
 local function each(values, visit)
     if values == nil then return end
@@ -62,12 +61,19 @@ local function is_forged(name)
     return false
 end
 
+-- The session is the gateway's, and so are its cookies beside it, such as those of sign-ins that are under way.
+local function is_own(name)
+    if not name then return false end
+    name = name:gsub("^__Host%-", ""):gsub("^__Secure%-", "")
+    return name == "gatelatch" or name:find("^gatelatch%-") ~= nil
+end
+
 -- The cookies that are not the gateway's, each as it was.
 local function others(line)
     local kept = {}
     for cookie in line:gmatch("[^;]+") do
         cookie = cookie:match("^%s*(.-)%s*$")
-        if not SESSIONS[cookie:match("^([^=]-)%s*=")] then table.insert(kept, cookie) end
+        if not is_own(cookie:match("^([^=]-)%s*=")) then table.insert(kept, cookie) end
     end
     return table.concat(kept, "; ")
 end

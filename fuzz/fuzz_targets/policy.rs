@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatelatch::access::{
-    AccessSubject, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Decision, Expected, Identity, Methods, Mode,
+    AccessSubject, Authentication, AuthenticationDemand, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Decision, Expected, Identity, Methods, Mode,
     PathOptions, Pattern, Policy, RequestPath, Requirement, RoleMatch, Rule, UserMatch,
 };
 use gatelatch::analysis::explain;
@@ -58,6 +59,8 @@ struct RawCondition {
     user: Option<Value>,
     network: Option<(IpAddr, u8)>,
     claim: Option<(u8, Value)>,
+    second_factor: bool,
+    max_age: Option<u8>,
 }
 
 #[derive(Arbitrary, Debug)]
@@ -72,7 +75,7 @@ enum Value {
 enum RawCaller {
     Anonymous(Option<IpAddr>),
     Rejected(Option<IpAddr>),
-    Known { address: Option<IpAddr>, subject: u8, roles: Vec<u8>, claims: Vec<(u8, Value)> },
+    Known { address: Option<IpAddr>, subject: u8, roles: Vec<u8>, claims: Vec<(u8, Value)>, sign_in: Option<(Option<u8>, bool)> },
 }
 
 fuzz_target!(|input: Input| {
@@ -161,7 +164,15 @@ fn condition(raw: &RawCondition) -> Condition {
         user,
         networks: network.into_iter().collect(),
         claims: claim.into_iter().collect(),
+        sign_in: AuthenticationDemand {
+            second_factor: raw.second_factor,
+            max_age: raw.max_age.map(seconds),
+        },
     }
+}
+
+fn seconds(number: u8) -> Duration {
+    Duration::from_secs(number.into())
 }
 
 fn expected(value: &Value) -> Expected {
@@ -183,7 +194,7 @@ fn caller(raw: &RawCaller) -> AccessSubject {
     match raw {
         RawCaller::Anonymous(address) => AccessSubject::anonymous(*address),
         RawCaller::Rejected(address) => AccessSubject::rejected(*address),
-        RawCaller::Known { address, subject, roles, claims } => {
+        RawCaller::Known { address, subject, roles, claims, sign_in } => {
             let claims = claims.iter().map(|(seed, value)| Claim { name: name(*seed), values: vec![claim(value)] });
             let identity = Identity {
                 subject: name(*subject),
@@ -191,7 +202,10 @@ fn caller(raw: &RawCaller) -> AccessSubject {
                 claims: claims.collect(),
                 ..Identity::default()
             };
-            AccessSubject::known(Arc::new(identity), *address)
+            let authentication = sign_in.map_or(Authentication::WithoutSignIn, |(age, second_factor)| {
+                Authentication::SignedIn { age: age.map(seconds), second_factor }
+            });
+            AccessSubject::known(Arc::new(identity), *address).authenticated(authentication)
         }
     }
 }

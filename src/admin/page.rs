@@ -45,6 +45,7 @@ const FILES: &[File] = files! {
     "/dashboard/routes.js" SCRIPT => "routes.js"
     "/dashboard/recent.js" SCRIPT => "recent.js"
     "/dashboard/lockouts.js" SCRIPT => "lockouts.js"
+    "/dashboard/factors.js" SCRIPT => "factors.js"
     "/dashboard/configuration.js" SCRIPT => "configuration.js"
 };
 

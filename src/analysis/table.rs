@@ -122,12 +122,15 @@ fn left(rule: &Rule, condition: &Condition, audience: &CallerAudience) -> Option
         user,
         networks,
         claims,
+        sign_in,
     } = condition;
     let empty = *condition == Condition::default();
     let possible = user.iter().all(|user| may_be(rule, user))
         && claims.iter().all(|claim| may_have(rule, claim));
     let fits = match audience {
-        CallerAudience::Anonymous => roles.is_empty() && user.is_none() && claims.is_empty(),
+        CallerAudience::Anonymous => {
+            roles.is_empty() && user.is_none() && claims.is_empty() && sign_in.is_empty()
+        }
         CallerAudience::SignedIn => roles.is_empty(),
         CallerAudience::Role(role) => roles.iter().all(|demand| is_met(demand, role)),
     };
@@ -136,6 +139,7 @@ fn left(rule: &Rule, condition: &Condition, audience: &CallerAudience) -> Option
         user: user.clone(),
         networks: networks.clone(),
         claims: claims.clone(),
+        sign_in: *sign_in,
     };
     (!empty && possible && fits).then(rest)
 }

@@ -30,6 +30,7 @@ pub fn condition_in_words(condition: &Condition) -> String {
         .chain(user)
         .chain(networks)
         .chain(condition.claims.iter().map(claim))
+        .chain((!condition.sign_in.is_empty()).then(|| condition.sign_in.to_string()))
         .collect();
     if parts.is_empty() {
         "nothing".to_owned()
@@ -92,7 +93,10 @@ fn joined<T: ToString>(items: &[T], joint: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
+    use crate::access::AuthenticationDemand;
 
     #[test]
     fn conditions_read_as_sentences() {
@@ -117,11 +121,16 @@ mod tests {
         let own = Condition {
             user: Some(UserMatch::Parameter("id".into())),
             claims,
+            sign_in: AuthenticationDemand {
+                second_factor: true,
+                max_age: Some(Duration::from_secs(900)),
+            },
             ..Condition::default()
         };
         assert_eq!(
             in_words(&Requirement::AnyOf(vec![admin, own])),
-            "role admin or root and roles a and b and from 10.0.0.0/8, or user = {id} and claim tenant = {t}"
+            "role admin or root and roles a and b and from 10.0.0.0/8, or user = {id} and claim tenant = {t} and a sign-in \
+             with a second factor within the last 15m"
         );
         assert_eq!(
             in_words(&Requirement::AnyOf(vec![Condition::default()])),

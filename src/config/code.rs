@@ -67,6 +67,8 @@ codes! {
     PartialParameter = "partial-parameter",
     /// A password hash that cannot be checked.
     InvalidHash = "invalid-hash",
+    /// A secret of an authenticator app that is none.
+    InvalidSecret = "invalid-secret",
     /// A key that is none, or not one for its algorithm.
     InvalidKey = "invalid-key",
     /// A key of a published set that is not used because it is broken.
@@ -139,10 +141,16 @@ codes! {
     ReportOnly = "report-only",
     /// A rate that never refuses a request.
     IdleRate = "idle-rate",
+    /// A demand on the age of a sign-in that every session meets.
+    IdleMaxAge = "idle-max-age",
     /// A limit that another one is below.
     IdleLimit = "idle-limit",
     /// Roles by groups where no groups are looked for.
     NoGroups = "no-groups",
+    /// A filter of the directory whose placeholder does not choose what is found.
+    LooseFilter = "loose-filter",
+    /// People of a provider whose roles may not fit into a session.
+    CrowdedSession = "crowded-session",
     /// The state store does not answer; looked for by `check --probe` only.
     UnreachableState = "unreachable-state",
     /// A server that does not answer; looked for by `check --probe` only.

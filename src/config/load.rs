@@ -179,7 +179,9 @@ fn finish(
         let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
         let people = lint::people(config, places, users);
         let providers = lint::providers(config, provider_places);
+        let sign_ins = lint::sign_ins(config, places);
         let linted = people.into_iter().chain(mounts).chain(providers);
+        let linted = linted.chain(sign_ins);
         linted.for_each(|finding| findings.push(finding));
         (report, failures) = cases::run(cases, config, places);
         if purpose != Purpose::Rehearsal {

@@ -27,6 +27,7 @@ mod scalar;
 mod secrecy;
 mod section;
 mod server_tls;
+mod sessions;
 mod settings;
 mod shown;
 mod slip;

@@ -15,6 +15,7 @@ use super::proxy_protocol::ProxyProtocol;
 use super::server_tls::ServerTls;
 use crate::access::{HostPattern, Mode, Mount, PathOptions, Policy, Router};
 use crate::analysis::simulation::Simulation;
+use crate::factors::SecondFactorPolicy;
 use crate::jwks::KeyLocation;
 use crate::ldap::LdapSettings;
 use crate::oidc::ProviderSettings;
@@ -174,6 +175,8 @@ pub struct Auth {
     pub token: Token,
     /// How many failed logins are too many.
     pub attempts: AttemptLimits,
+    /// `login.second_factor`.
+    pub second_factor: SecondFactorPolicy,
     /// Other issuers whose tokens are accepted; default none.
     pub issuers: Vec<Issuer>,
     /// The directory whose people may sign in; default none.

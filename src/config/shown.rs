@@ -50,7 +50,7 @@ pub(super) fn names_secret(key: &str) -> bool {
         "clientkey",
         "apikey",
     ];
-    let exact = ["hash", "pwd", "pw", "psw"];
+    let exact = ["hash", "pwd", "pw", "psw", "totp"];
     let near = ["password", "secret", "privatekey"];
     // of `auth.session`, and as near to `secret` as a slip
     if folded == "secure" {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::access::ShortDuration;
+
 /// How a duration is written.
 pub(super) const DURATION_FORMS: [&str; 5] = ["500ms", "10s", "15m", "8h", "7d"];
 
@@ -24,21 +26,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 
 /// A duration as it is written, in the largest unit that fits.
 pub(super) fn show_duration(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    let units = [
-        ("d", 24 * 3600 * 1000),
-        ("h", 3600 * 1000),
-        ("m", 60 * 1000),
-        ("s", 1000),
-        ("ms", 1),
-    ];
-    match units
-        .iter()
-        .find(|(_, size)| millis > 0 && millis.is_multiple_of(*size))
-    {
-        Some((unit, size)) => format!("{}{unit}", millis / size),
-        None => "0s".to_owned(),
-    }
+    ShortDuration(duration).to_string()
 }
 
 /// Parses bytes, with or without a binary unit.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::facts::Route;
 use super::record::RequestRecord;
 use crate::ambient;
-use crate::portal::{LoginDenial, LoginEvent, PortalReply, ProviderLoginEvent, SessionEvent};
+use crate::portal::{LoginEvent, PortalReply, ProviderLoginEvent, SessionEvent};
 use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::telemetry::metrics;
 
@@ -101,10 +101,11 @@ fn lockouts(record: &RequestRecord, reply: &PortalReply) {
     };
     if let Some(LoginEvent {
         user,
-        outcome: Err(LoginDenial::Invalid(begun) | LoginDenial::TooLong(begun)),
+        outcome: Err(denial),
+        ..
     }) = &reply.login
     {
-        for scope in begun.scopes() {
+        for scope in denial.begun().unwrap_or_default().scopes() {
             audit.write(
                 &of(record, "lockout", AuditOutcome::Success)
                     .text("user", user)
@@ -116,7 +117,11 @@ fn lockouts(record: &RequestRecord, reply: &PortalReply) {
 
 fn logged_in(record: &RequestRecord, login: &LoginEvent) -> AuditRecord {
     let told = of(record, "login", outcome(&login.outcome)).text("user", &login.user);
-    told.maybe("reason", login.outcome.err().map(|denial| denial.label()))
+    told.maybe(
+        "second_factor",
+        login.second_factor.map(|shown| shown.label()),
+    )
+    .maybe("reason", login.outcome.err().map(|denial| denial.label()))
 }
 
 fn logged_in_with(record: &RequestRecord, login: &ProviderLoginEvent) -> AuditRecord {

@@ -87,30 +87,25 @@ pub(super) async fn check(snapshot: &Snapshot, pair: &UncheckedPair, peer: IpAdd
 
 fn refusal(denial: LoginDenial) -> CredentialError {
     match denial {
-        LoginDenial::Invalid(_) | LoginDenial::TooLong(_) | LoginDenial::Client => {
-            CredentialError::Password
-        }
+        LoginDenial::Invalid(_)
+        | LoginDenial::TooLong(_)
+        | LoginDenial::WrongCode(_)
+        | LoginDenial::Continuation
+        | LoginDenial::Client => CredentialError::Password,
+        LoginDenial::SecondFactor | LoginDenial::NoFactor => CredentialError::SecondFactor,
         LoginDenial::LockedOut(seconds) => CredentialError::LockedOut(seconds),
         LoginDenial::Busy
         | LoginDenial::Away
         | LoginDenial::DirectoryAway
+        | LoginDenial::Unreadable
         | LoginDenial::NoToken(_) => CredentialError::Unchecked,
     }
 }
 
 /// Whether the account is held for the client from now on.
 fn is_locked_out(denial: LoginDenial) -> bool {
-    match denial {
-        LoginDenial::LockedOut(_) => true,
-        LoginDenial::Invalid(begun) | LoginDenial::TooLong(begun) => {
-            begun.scopes().next().is_some()
-        }
-        LoginDenial::Client
-        | LoginDenial::Busy
-        | LoginDenial::Away
-        | LoginDenial::DirectoryAway
-        | LoginDenial::NoToken(_) => false,
-    }
+    let begun = denial.begun().unwrap_or_default();
+    matches!(denial, LoginDenial::LockedOut(_)) || begun.scopes().next().is_some()
 }
 
 /// Counts, logs and records it like any other login.

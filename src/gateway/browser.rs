@@ -75,7 +75,7 @@ pub(super) fn or_sign_in(
 ) -> Rejection {
     let challenged = matches!(
         rejection,
-        Rejection::Challenge(_) | Rejection::BadCredential(..)
+        Rejection::Challenge(_) | Rejection::BadCredential(..) | Rejection::StepUp(..)
     );
     if !challenged
         || !service.login_redirect
@@ -99,24 +99,62 @@ fn sign_in(
     intake: &Intake,
     rejection: &Rejection,
 ) -> Option<Response<Bytes>> {
-    let next = ReturnPath::to(path, intake.head.uri.query());
-    let credential = intake.credential.as_ref();
-    if let Some(address) = to_be_confirmed(snapshot, rejection, credential, next.as_ref()) {
-        return snapshot.portal.send_to_confirm(&address);
-    }
-    let address = snapshot.portal.sign_in_path(next.as_ref());
     let visitor = Visitor {
         site: &intake.site,
         cookies: &intake.cookies,
-        next,
+        next: ReturnPath::to(path, intake.head.uri.query()),
     };
-    snapshot
-        .portal
-        .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+    let way = WayIn::of(snapshot, rejection, intake.credential.as_ref(), &visitor);
+    way.send(snapshot, &visitor, &way.path)
+}
+
+/// Where a browser goes that is not let in.
+pub(super) struct WayIn {
+    /// A path of the gateway's own.
+    pub(super) path: String,
+    /// Whether the browser has a session, so that it does not come back for want of a cookie.
+    has_session: bool,
+}
+
+impl WayIn {
+    /// The way for a browser whose request is rejected so.
+    pub(super) fn of(
+        snapshot: &Snapshot,
+        rejection: &Rejection,
+        credential: Option<&Credential>,
+        visitor: &Visitor<'_>,
+    ) -> Self {
+        let (portal, next) = (&snapshot.portal, visitor.next.as_ref());
+        if let Rejection::StepUp(demand, _) = rejection {
+            return Self {
+                path: portal.step_up_path(visitor, credential, *demand, ambient::unix_seconds()),
+                has_session: true,
+            };
+        }
+        let confirm = to_be_confirmed(snapshot, rejection, credential, next);
+        Self {
+            has_session: confirm.is_some(),
+            path: confirm.unwrap_or_else(|| portal.sign_in_path(next)),
+        }
+    }
+
+    /// Sends a browser there, at this address of the path.
+    pub(super) fn send(
+        &self,
+        snapshot: &Snapshot,
+        visitor: &Visitor<'_>,
+        address: &str,
+    ) -> Option<Response<Bytes>> {
+        let portal = &snapshot.portal;
+        if self.has_session {
+            return portal.send_to_confirm(address);
+        }
+        portal.send_to_sign_in(visitor, address, ambient::unix_seconds())
+    }
 }
 
 /// Where a browser goes whose session only lacks the word of its provider: that may give it without a question.
-pub(super) fn to_be_confirmed(
+fn to_be_confirmed(
     snapshot: &Snapshot,
     rejection: &Rejection,
     credential: Option<&Credential>,

@@ -153,6 +153,7 @@ fn changed_facts(before: &User, after: &User, record: AuditRecord) -> Option<Aud
         ("enabled", before.disabled && !after.disabled),
         ("disabled", !before.disabled && after.disabled),
         ("password", before.password != after.password),
+        ("totp", before.totp != after.totp),
         ("roles", old.roles != new.roles),
         ("claims", before.claims != after.claims),
         (

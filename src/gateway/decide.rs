@@ -5,7 +5,9 @@ use http::Method;
 use super::facts::RequestFacts;
 use super::rejection::Rejection;
 use super::snapshot::ServiceSnapshot;
-use crate::access::{Caller, ForbidReason, Permit, PolicyDenial, RequestedPaths};
+use crate::access::{
+    Caller, Challenge, ChallengeReason, ForbidReason, Permit, PolicyDenial, RequestedPaths,
+};
 use crate::identify::{CredentialError, CredentialOutcome};
 use crate::wire::Challenges;
 
@@ -42,6 +44,10 @@ fn reject(
     challenges: Challenges,
 ) -> Rejection {
     match denial {
+        PolicyDenial::Challenge(Challenge {
+            reason: ChallengeReason::SignIn(demand),
+            ..
+        }) => Rejection::StepUp(demand, challenges),
         PolicyDenial::Challenge(_) => match credential {
             CredentialOutcome::Refused(CredentialError::LockedOut(seconds)) => {
                 Rejection::LockedOut(*seconds)

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, VIA};
@@ -26,7 +27,7 @@ use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::unchecked::UncheckedRequest;
 use super::worker::{Pinned, Worker};
-use crate::access::{AccessSubject, Decision, Identity, Mode};
+use crate::access::{AccessSubject, Authentication, Decision, Identity, Mode};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
 use crate::portal::{PortalCaller, PortalContext};
@@ -233,8 +234,7 @@ fn reply(
         Err(rejection) => {
             let mut response = rejection.respond();
             add_own_fields(&record, response.headers_mut());
-            let detail = rejection.detail_for_people();
-            let mut shown = show_refusal(&record, response, detail.as_deref());
+            let mut shown = show_refusal(&record, response, Some(&rejection));
             if record.facts.over_grpc {
                 if let Some(session) = renewal {
                     add_renewal(shown.headers_mut(), session);
@@ -331,6 +331,7 @@ async fn ask_portal(
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
+    snapshot.check_host(endpoint, &intake.site)?;
     let cors = snapshot.judge_own_origin(endpoint, &mut intake);
     let mut identified = identify_sender(worker, &pinned, &mut intake);
     record.facts.user = identified.caller.subject().identity().cloned();
@@ -372,7 +373,13 @@ fn opens_start(snapshot: &Snapshot, intake: &Intake, identity: &Arc<Identity>) -
     let Ok(Destination::Service(found)) = found else {
         return false;
     };
-    let subject = AccessSubject::known(Arc::clone(identity), intake.client.address);
+    // as good as a sign-in can be: what it lacks, the browser is told there
+    let authentication = Authentication::SignedIn {
+        age: Some(Duration::ZERO),
+        second_factor: true,
+    };
+    let subject = AccessSubject::known(Arc::clone(identity), intake.client.address)
+        .authenticated(authentication);
     let (policy, path) = (&snapshot.services[found.service()].policy, found.path());
     let is_reported = policy.mode_of(policy.find(&Method::GET, path)) == Mode::Report;
     is_reported

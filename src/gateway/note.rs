@@ -7,9 +7,9 @@ use crate::access::ClientAddress;
 use crate::ambient;
 use crate::portal::{
     LoginDenial, LoginEvent, PortalEndpoint, PortalReply, ProviderDenial, ProviderLoginEvent,
-    RefreshDenial, SessionEvent,
+    RefreshDenial, SessionEvent, ShownFactor,
 };
-use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome};
+use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome, SecondFactorUse};
 
 /// Counts and logs what became of a request to the portal. `user`: whom it identifies. Returns the reason for its access-log line.
 pub(super) fn note(
@@ -57,24 +57,53 @@ pub(super) fn note_login(worker: &Worker, login: &LoginEvent, client_ip: ClientA
     match login.outcome {
         Ok(()) => {
             worker.metrics.login(LoginOutcome::Success);
-            tracing::info!(event = "login", %client_ip, user);
+            let second_factor = login.second_factor.map(|shown| {
+                worker.metrics.second_factor(use_of(shown));
+                shown.label()
+            });
+            tracing::info!(event = "login", %client_ip, user, second_factor);
             worker.signed_in("login", "", (user, ""), client_ip);
             "login".to_owned()
         }
+        // it is half of a login, and no failure
+        Err(denial @ (LoginDenial::SecondFactor | LoginDenial::NoFactor)) => {
+            worker.metrics.login(LoginOutcome::SecondFactor);
+            tracing::info!(event = "second_factor_required", %client_ip, user, reason = denial.label());
+            worker.signed_in(
+                "second_factor_required",
+                denial.label(),
+                (user, ""),
+                client_ip,
+            );
+            denial.label().replace('_', " ")
+        }
         Err(denial) => {
+            if matches!(denial, LoginDenial::WrongCode(_)) {
+                worker.metrics.second_factor(SecondFactorUse::Wrong);
+            }
             worker.metrics.login(match denial {
-                LoginDenial::Invalid(_) | LoginDenial::TooLong(_) | LoginDenial::Client => {
-                    LoginOutcome::Invalid
-                }
+                LoginDenial::Invalid(_)
+                | LoginDenial::TooLong(_)
+                | LoginDenial::WrongCode(_)
+                | LoginDenial::Continuation
+                | LoginDenial::Client => LoginOutcome::Invalid,
+                LoginDenial::SecondFactor | LoginDenial::NoFactor => LoginOutcome::SecondFactor,
                 LoginDenial::Busy => LoginOutcome::Busy,
                 LoginDenial::LockedOut(_) => LoginOutcome::LockedOut,
                 LoginDenial::Away | LoginDenial::DirectoryAway => LoginOutcome::Unavailable,
-                LoginDenial::NoToken(_) => LoginOutcome::Failed,
+                LoginDenial::NoToken(_) | LoginDenial::Unreadable => LoginOutcome::Failed,
             });
             tracing::warn!(event = "login_failed", %client_ip, user, reason = denial.label(), remark = denial.remark());
             worker.signed_in("login_failed", denial.label(), (user, ""), client_ip);
             format!("login failed: {}", denial.label().replace('_', " "))
         }
+    }
+}
+
+fn use_of(shown: ShownFactor) -> SecondFactorUse {
+    match shown {
+        ShownFactor::Totp => SecondFactorUse::Totp,
+        ShownFactor::RecoveryCode => SecondFactorUse::RecoveryCode,
     }
 }
 

@@ -5,6 +5,7 @@ use http::{Method, Response};
 
 use super::facts::{RequestFacts, Route};
 use super::own_cors::OwnCorsVerdict;
+use super::rejection::Rejection;
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use crate::portal::PortalEndpoint;
 use crate::telemetry::metrics::RequestOutcome;
@@ -23,6 +24,31 @@ impl Snapshot {
         let may_act = found.as_ref().is_some_and(|found| found.lets_act(intake));
         intake.from_allowed_page = may_act;
         found
+    }
+
+    /// Refuses to lead to a provider and back on a host that is not one of the configuration: a name that somebody else has
+    /// for this address must not become a redirect URI, however many a provider accepts. A host of the session's domain is
+    /// one, as that of the sign-in page for other proxies.
+    ///
+    /// # Errors
+    /// [`Rejection::NoService`].
+    pub(super) fn check_host(
+        &self,
+        endpoint: PortalEndpoint,
+        site: &Site,
+    ) -> Result<(), Rejection> {
+        let is_known =
+            |name: &str| self.router.knows_host(name) || self.cookie.is_shared_with(name);
+        let host = site.host_name();
+        let is_of_provider = matches!(
+            endpoint,
+            PortalEndpoint::LoginWith | PortalEndpoint::Callback
+        );
+        if !is_of_provider || host.is_some_and(|host| is_known(host.name())) {
+            Ok(())
+        } else {
+            Err(Rejection::NoService)
+        }
     }
 
     /// The answer to a preflight for one of the gateway's own endpoints. Which one is asked for depends on the method

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::browser::{BrowserRequest, check_sender, to_be_confirmed};
+use super::browser::{BrowserRequest, WayIn, check_sender};
 use super::decide::enforce;
 use super::facts::{RequestFacts, Route};
 use super::rate::count;
@@ -14,7 +14,6 @@ use super::snapshot::ServiceSnapshot;
 use super::unchecked::UncheckedPair;
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, NoDestination, Permit, RequestPath, RequestedPaths};
-use crate::ambient;
 use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
 use crate::wire::{
@@ -245,12 +244,14 @@ impl Question<'_> {
         if !takes_sessions || !snapshot.portal.has_page() {
             return None;
         }
-        let next = ReturnPath::to(path, original.query.as_deref());
+        let visitor = Visitor {
+            site: &original.site,
+            cookies: self.sent.cookies,
+            next: ReturnPath::to(path, original.query.as_deref()),
+        };
         let credential = self.credential().ok().flatten();
-        let confirm = to_be_confirmed(snapshot, rejection, credential.as_ref(), next.as_ref());
-        let is_confirmation = confirm.is_some();
-        let path = confirm.unwrap_or_else(|| snapshot.portal.sign_in_path(next.as_ref()));
-        let address = original.site.url(&path)?;
+        let way = WayIn::of(snapshot, rejection, credential.as_ref(), &visitor);
+        let address = original.site.url(&way.path)?;
         match asked_by {
             ForwardAuthProxy::Nginx => {
                 let mut response = rejection.respond();
@@ -260,17 +261,7 @@ impl Question<'_> {
                 Some(response)
             }
             ForwardAuthProxy::Proxy if is_navigation(&original.method, self.sent.headers) => {
-                if is_confirmation {
-                    return snapshot.portal.send_to_confirm(&address);
-                }
-                let visitor = Visitor {
-                    site: &original.site,
-                    cookies: self.sent.cookies,
-                    next,
-                };
-                snapshot
-                    .portal
-                    .send_to_sign_in(&visitor, &address, ambient::unix_seconds())
+                way.send(snapshot, &visitor, &address)
             }
             ForwardAuthProxy::Proxy => None,
         }

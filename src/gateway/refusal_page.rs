@@ -6,15 +6,16 @@ use http::{HeaderValue, Method, Response};
 use serde_json::Value;
 
 use super::record::RequestRecord;
+use super::rejection::Rejection;
 use super::seen::SeenRequest;
 use crate::portal::RefusedRequest;
 
 /// Puts a page in place of a problem document, where a person sees the answer. Its status and its other fields stay.
-/// `detail` is what to say instead of what programs are told.
+/// `rejection` is why, where the gateway itself has not let it through.
 pub(super) fn show_refusal(
     record: &RequestRecord,
     mut response: Response<Bytes>,
-    detail: Option<&str>,
+    rejection: Option<&Rejection>,
 ) -> Response<Bytes> {
     let Some(seen) = &record.facts.seen else {
         return response;
@@ -22,7 +23,7 @@ pub(super) fn show_refusal(
     if !is_refusal(&response) {
         return response;
     }
-    if let Some(page) = page(record, seen, &response, detail) {
+    if let Some(page) = page(record, seen, &response, rejection) {
         let (parts, body) = page.into_parts();
         response.headers_mut().extend(parts.headers);
         *response.body_mut() = body;
@@ -39,7 +40,7 @@ fn page(
     record: &RequestRecord,
     seen: &SeenRequest,
     response: &Response<Bytes>,
-    detail: Option<&str>,
+    rejection: Option<&Rejection>,
 ) -> Option<Response<Bytes>> {
     let snapshot = record.snapshot();
     // what is refused early is so before anybody has looked who sends it
@@ -47,10 +48,13 @@ fn page(
     let identity = known.or_else(|| record.identify(seen.credential.as_ref()?));
     let told: Option<Value> = serde_json::from_slice(response.body()).ok();
     let told = told.as_ref().and_then(|told| told["detail"].as_str());
+    let detail = rejection.and_then(Rejection::detail_for_people);
     let next = seen.next(snapshot.router.widest_paths());
     snapshot.portal.show_refused(&RefusedRequest {
         status: response.status(),
-        detail: detail.or(told).unwrap_or_default(),
+        detail: detail.as_deref().or(told).unwrap_or_default(),
+        step_up: rejection.and_then(Rejection::step_up),
+        opens: seen.opens(),
         retry_after: number(response),
         identity: identity.as_deref(),
         next: next.as_ref(),

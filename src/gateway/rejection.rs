@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::access::{DecidedPath, Forbid, ForbidReason, NoDestination};
+use crate::access::{AuthenticationDemand, DecidedPath, Forbid, ForbidReason, NoDestination};
 use crate::identify::CredentialError;
 use crate::net::DialError;
 use crate::rates::RateRefusal;
@@ -25,6 +25,8 @@ pub(super) enum Rejection {
     Challenge(Challenges),
     /// It needs a better credential than the one it has.
     BadCredential(CredentialError, Challenges),
+    /// Its credential is good, and the sign-in that it came from is not enough: this would be.
+    StepUp(AuthenticationDemand, Challenges),
     /// Its password was not looked at: too many were wrong. The next one may come after so many seconds.
     LockedOut(u64),
     /// Its password could not be checked.
@@ -59,7 +61,10 @@ pub(super) enum Rejection {
 impl Rejection {
     /// Names in a challenge where the client reads which authorization servers the service trusts.
     pub(super) fn naming(mut self, metadata: impl FnOnce() -> Option<Box<str>>) -> Self {
-        if let Self::Challenge(challenges) | Self::BadCredential(_, challenges) = &mut self {
+        if let Self::Challenge(challenges)
+        | Self::BadCredential(_, challenges)
+        | Self::StepUp(_, challenges) = &mut self
+        {
             challenges.resource_metadata = metadata();
         }
         self
@@ -70,7 +75,9 @@ impl Rejection {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Ambiguous(request) => request.status(),
             Self::NoService => StatusCode::NOT_FOUND,
-            Self::Challenge(_) | Self::BadCredential(..) => StatusCode::UNAUTHORIZED,
+            Self::Challenge(_) | Self::BadCredential(..) | Self::StepUp(..) => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::LockedOut(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unchecked => StatusCode::SERVICE_UNAVAILABLE,
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
@@ -94,7 +101,11 @@ impl Rejection {
             Self::NoService => "No service for this host and path".to_owned(),
             Self::Challenge(_) => "Not authenticated".to_owned(),
             Self::BadCredential(CredentialError::Password, _) => "Invalid credentials".to_owned(),
+            Self::BadCredential(error @ CredentialError::SecondFactor, _) => {
+                error.description().to_owned()
+            }
             Self::BadCredential(..) => "Invalid or expired token".to_owned(),
+            Self::StepUp(demand, _) => format!("Requires {demand}"),
             Self::LockedOut(_) => "Too many failed attempts".to_owned(),
             Self::Unchecked => "The password cannot be checked now".to_owned(),
             Self::Forbidden(forbid) | Self::Closed(forbid) => forbid.to_string(),
@@ -107,6 +118,30 @@ impl Rejection {
             Self::Unwritable(PrepareError::Path(error)) => error.to_string(),
             Self::Unwritable(PrepareError::BodyTooLarge) => BodyFault::TooLarge.to_string(),
             Self::Forward(error) => forward_detail(error),
+        }
+    }
+
+    /// The sign-in that would be enough, where the one there is is not.
+    pub(super) fn step_up(&self) -> Option<AuthenticationDemand> {
+        match self {
+            Self::StepUp(demand, _) => Some(*demand),
+            Self::Instead { because, .. } => because.step_up(),
+            Self::Misdirected
+            | Self::Ambiguous(_)
+            | Self::NoService
+            | Self::Challenge(_)
+            | Self::BadCredential(..)
+            | Self::LockedOut(_)
+            | Self::Unchecked
+            | Self::Forbidden(_)
+            | Self::Closed(_)
+            | Self::CrossOrigin(_)
+            | Self::TooMany(_)
+            | Self::NoProxy
+            | Self::Unclear(_)
+            | Self::Call(_)
+            | Self::Unwritable(_)
+            | Self::Forward(_) => None,
         }
     }
 
@@ -124,6 +159,7 @@ impl Rejection {
             | Self::NoService
             | Self::Challenge(_)
             | Self::BadCredential(..)
+            | Self::StepUp(..)
             | Self::LockedOut(_)
             | Self::Unchecked
             | Self::Forbidden(_)
@@ -147,9 +183,11 @@ impl Rejection {
             | Self::Call(_)
             | Self::Unwritable(PrepareError::Path(_)) => RequestOutcome::BadRequest,
             Self::NoService => RequestOutcome::NotFound,
-            Self::Challenge(_) | Self::BadCredential(..) | Self::LockedOut(_) | Self::Unchecked => {
-                RequestOutcome::Unauthenticated
-            }
+            Self::Challenge(_)
+            | Self::BadCredential(..)
+            | Self::StepUp(..)
+            | Self::LockedOut(_)
+            | Self::Unchecked => RequestOutcome::Unauthenticated,
             Self::Forbidden(_) | Self::Closed(_) | Self::CrossOrigin(_) | Self::NoProxy => {
                 RequestOutcome::Forbidden
             }
@@ -176,6 +214,7 @@ impl Rejection {
             Self::Ambiguous(_)
             | Self::NoService
             | Self::Challenge(_)
+            | Self::StepUp(..)
             | Self::LockedOut(_)
             | Self::Unchecked
             | Self::NoProxy
@@ -192,7 +231,13 @@ impl Rejection {
             Self::BadCredential(CredentialError::Password, challenges) => {
                 challenges.invalid_password()
             }
+            Self::BadCredential(error @ CredentialError::SecondFactor, challenges) => {
+                challenges.password_alone(error.description())
+            }
             Self::BadCredential(error, challenges) => challenges.invalid_token(error.description()),
+            Self::StepUp(demand, challenges) => {
+                challenges.insufficient_sign_in(&demand.to_string(), demand.max_age)
+            }
             Self::Instead { response, .. } => return response.as_ref().clone(),
             Self::TooMany(refusal) => too_many(*refusal, &self.detail()),
             Self::Call(error) => return error.respond(),
@@ -238,6 +283,7 @@ impl Rejection {
             | Self::NoService
             | Self::Challenge(_)
             | Self::BadCredential(..)
+            | Self::StepUp(..)
             | Self::Closed(_)
             | Self::CrossOrigin(_)
             | Self::TooMany(_)
@@ -261,6 +307,7 @@ impl Rejection {
             | Self::NoService
             | Self::Challenge(_)
             | Self::BadCredential(..)
+            | Self::StepUp(..)
             | Self::LockedOut(_)
             | Self::Unchecked
             | Self::Forbidden(_)
@@ -354,6 +401,7 @@ fn forbid_label(forbid: &Forbid) -> String {
         ForbidReason::NoRule => "no rule",
         ForbidReason::Nobody => "nobody is allowed",
         ForbidReason::Roles(_) => "role missing",
+        ForbidReason::SignIn(_) => "sign-in missing",
         ForbidReason::Condition => "condition failed",
     };
     match forbid.about {

@@ -53,7 +53,11 @@ impl SeenRequest {
 
     /// Where the browser comes back to after a sign-in: to what it opened, not to where it sent something.
     pub(super) fn next(&self, options: PathOptions) -> Option<ReturnPath> {
-        let opens = matches!(self.method, Method::GET | Method::HEAD);
-        ReturnPath::parse(&self.target, options).filter(|_| opens)
+        ReturnPath::parse(&self.target, options).filter(|_| self.opens())
+    }
+
+    /// Whether the browser opens something, and sends nothing.
+    pub(super) fn opens(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
     }
 }

@@ -1,6 +1,5 @@
 //! Everything a request is decided with, immutable. A reload replaces it as a whole.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +13,7 @@ use super::own_cors::OwnCors;
 use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
 use super::vouching::VouchingProvider;
-use crate::access::{HostPattern, Mount, Policy, RoleMatch, Router};
+use crate::access::{HostPattern, Mount, Policy, Router};
 use crate::config::{self, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::identify::VerifiedPasswords;
@@ -26,15 +25,12 @@ use crate::rates::{RateTable, ServiceLimits, ServiceRates};
 use crate::session::Times;
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
-use crate::token::{
-    CookieSessions, IssuerSettings, ProviderRoom, SessionSettings, TokenIssuer, TrustedIssuers,
-    Verifier,
-};
+use crate::token::{CookieSessions, IssuerSettings, Sealer, TokenIssuer, TrustedIssuers, Verifier};
 use crate::upstream::{Forwarding, ServerSet};
 use crate::users::Directory;
 use crate::wire::{
     AcceptedCredentials, BadRequest, CacheMode, Challenges, Cors, FieldFilter, ForwardAuthHeaders,
-    ResponseFields, Scheme, SessionCookie, TrustedProxies,
+    ResponseFields, SessionCookie, TrustedProxies,
 };
 
 /// One load of the configuration, ready for requests.
@@ -116,7 +112,7 @@ impl Snapshot {
         let token = &config.auth.token;
         let verifier = Verifier::new(token.keys(), token.verifier())
             .with_roles_claim(token.roles_claim.clone());
-        let browsers = Arc::new(browser_sessions(&config.auth, &config.services));
+        let browsers = Arc::new(config.auth.cookie_sessions(&config.services));
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let longest_token = config.server.limits.header_bytes;
         let (portal, issuer) = portal_parts(config.auth, &config.router, &providers, longest_token);
@@ -201,6 +197,12 @@ impl Snapshot {
         &self.directory
     }
 
+    /// What seals as this load does, and opens what `former` has sealed; `None` where they have one key.
+    pub fn sealer_after(&self, former: &Self) -> Option<Sealer> {
+        let sealer = self.browsers.sealer();
+        sealer.succeeding(former.browsers.sealer())
+    }
+
     /// The times of a session that ends at this second since 1970.
     pub fn session_times(&self, now: u64) -> Times {
         self.portal.times(now)
@@ -283,6 +285,7 @@ fn portal_parts(
         own,
         jwks: format!("{}\n", token.keys().to_jwks()).into(),
         attempts: auth.attempts,
+        second_factor: auth.second_factor,
         refresh_ttl: token.refresh_ttl,
         longest_token: token.max_lifetime + token.leeway,
         theme: auth.theme.map(Arc::new),
@@ -301,37 +304,6 @@ fn portal_parts(
         longest_token,
     };
     (portal, TokenIssuer::new(token.key, issuer))
-}
-
-/// What browsers keep of one cookie, its name and attributes included (RFC 6265, section 6.1).
-const COOKIE_BYTES: usize = 4096;
-
-/// What the session of a provider has room for in this cookie, with the roles that rules name.
-fn provider_room(session: &config::Session, services: &[config::Service]) -> ProviderRoom {
-    let rules = services.iter().flat_map(|service| service.policy.rules());
-    let conditions = rules.flat_map(|rule| rule.requirement.conditions());
-    let matches = conditions.flat_map(|condition| &condition.roles);
-    let named: BTreeSet<Box<str>> = matches.flat_map(RoleMatch::roles).cloned().collect();
-    let empty = session
-        .cookie
-        .write(Scheme::Https, "", session.max_age.as_secs());
-    ProviderRoom {
-        named_roles: named.into_iter().collect(),
-        longest: COOKIE_BYTES.saturating_sub(empty.len()),
-    }
-}
-
-fn browser_sessions(auth: &config::Auth, services: &[config::Service]) -> CookieSessions {
-    let token = &auth.token;
-    let settings = SessionSettings {
-        issuer: token.issuer.clone(),
-        ttl: token.access_ttl,
-        max_age: auth.session.max_age,
-        max_lifetime: token.max_lifetime,
-        leeway: token.leeway,
-    };
-    let room = provider_room(&auth.session, services);
-    CookieSessions::new(token.key.clone(), token.keys(), settings).with_room(room)
 }
 
 impl ServiceSnapshot {

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::identify::SessionProvider;
 use crate::ldap::LdapDirectory;
-use crate::oidc::{Provider, ProviderError, ProviderSubject, RenewedTokens};
+use crate::oidc::{Provider, ProviderError, ProviderSubject, RenewedTokens, UsersMode};
 use crate::portal::DirectoryProvider;
 use crate::session::{
     BrowserIdentity, IdentityProvider, ProviderFuture, ProviderSession, RefreshedTokens,
@@ -103,9 +103,15 @@ impl RefreshedTokens for Refreshed<'_> {
             };
             let confirmed = self.provider.confirm(&self.tokens, &of, now).await;
             let identity = confirmed.map_err(renewal_error)?.identity;
+            let is_listed = self.provider.settings().users == UsersMode::Listed;
             Ok(identity.map(|identity| BrowserIdentity {
                 subject: identity.subject,
-                roles: identity.roles,
+                // the list says them at every request
+                roles: if is_listed {
+                    Vec::new()
+                } else {
+                    identity.roles
+                },
                 display_name: identity.name,
                 email: identity.email,
             }))

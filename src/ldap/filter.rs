@@ -21,6 +21,17 @@ pub enum Placeholder {
     Dn,
 }
 
+/// How far the values of placeholders decide which entries a filter finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Selectivity {
+    /// Entries are found that do not have the value: it stands within `!`, or beside an alternative without it.
+    Nothing,
+    /// Entries are found that have the value in a part of theirs, or something like it.
+    Part,
+    /// Only entries are found that have the value.
+    Whole,
+}
+
 /// Why a text is no filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
@@ -88,6 +99,11 @@ impl FilterTemplate {
         self.0.uses(placeholder)
     }
 
+    /// How far the values of these decide what is found.
+    pub fn selectivity(&self, placeholders: &[Placeholder]) -> Selectivity {
+        self.0.selectivity(placeholders)
+    }
+
     /// The filter with its values.
     pub(super) fn fill(&self, values: FilterValues<'_>) -> LdapFilter {
         self.0.fill(&|node| node.compare(values))
@@ -128,6 +144,40 @@ impl FilterNode {
             Self::Substring {
                 initial, any, last, ..
             } => initial.iter().chain(any).chain(last).any(in_value),
+        }
+    }
+
+    fn selectivity(&self, placeholders: &[Placeholder]) -> Selectivity {
+        let of_parts = |parts: &[Self]| -> Vec<Selectivity> {
+            let parts = parts.iter().map(|part| part.selectivity(placeholders));
+            parts.collect()
+        };
+        let part = match self {
+            // what one part finds all parts must; what any part finds is found
+            Self::And(parts) => {
+                return of_parts(parts)
+                    .into_iter()
+                    .max()
+                    .unwrap_or(Selectivity::Nothing);
+            }
+            Self::Or(parts) => {
+                return of_parts(parts)
+                    .into_iter()
+                    .min()
+                    .unwrap_or(Selectivity::Whole);
+            }
+            Self::Compare(Comparison::Equal, ..) | Self::Extensible { .. } => Selectivity::Whole,
+            Self::Compare(
+                Comparison::GreaterOrEqual | Comparison::LessOrEqual | Comparison::Approximate,
+                ..,
+            )
+            | Self::Substring { .. } => Selectivity::Part,
+            Self::Not(_) | Self::Present(_) => return Selectivity::Nothing,
+        };
+        if placeholders.iter().any(|one| self.uses(*one)) {
+            part
+        } else {
+            Selectivity::Nothing
         }
     }
 

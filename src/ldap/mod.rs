@@ -25,7 +25,7 @@ pub use directories::LdapDirectories;
 pub use directory::{LdapCandidate, LdapDirectory, LdapIdentity};
 pub use dn::DistinguishedName;
 pub use error::LdapFailure;
-pub use filter::{FilterError, FilterTemplate, Placeholder};
+pub use filter::{FilterError, FilterTemplate, Placeholder, Selectivity};
 pub use filter_parser::is_attribute;
 pub use group_roles::{DirectoryGroup, GroupRoles};
 pub use probe::probe;

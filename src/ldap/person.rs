@@ -83,7 +83,11 @@ fn judge(answer: SearchAnswer, users: &UserSearch, now: u64) -> Result<Found, Ld
     }
 }
 
-fn person(entry: Entry, users: &UserSearch) -> Result<Person, LdapError> {
+/// Who an entry is.
+///
+/// # Errors
+/// [`LdapError::Unusable`] where its subject is not one name.
+pub(super) fn person(entry: Entry, users: &UserSearch) -> Result<Person, LdapError> {
     let attribute = &users.subject;
     let values = entry.texts(attribute)?;
     let subject = match *values {

@@ -10,10 +10,13 @@ use super::dn::DistinguishedName;
 use super::entry::Entry;
 use super::error::LdapError;
 use super::filter::FilterValues;
-use super::person::{read, search};
+use super::person::{Person, person, read, search};
 use super::pool::{connect, late};
 use super::settings::{GroupSource, LdapSettings};
 use crate::ambient;
+
+/// Entries that are looked at for one that could sign in.
+const SAMPLES: i32 = 20;
 
 /// Connects within `limit` as the gateway does, binds the service account, looks for the bases, and searches for anybody
 /// whom the filter of the users finds, and for the groups of that one.
@@ -32,34 +35,32 @@ pub async fn probe(settings: &LdapSettings, limit: Duration) -> Result<(), Strin
     probed.map_err(|error| error.to_string())
 }
 
-/// Somebody who could sign in.
-async fn sample(connection: &mut Connection, settings: &LdapSettings) -> Result<Entry, LdapError> {
+/// Somebody who could sign in. An entry that could not, among others that can, says nothing about the directory.
+async fn sample(connection: &mut Connection, settings: &LdapSettings) -> Result<Person, LdapError> {
     let users = &settings.users;
     base(connection, "users", &users.base).await?;
     let filter = users.filter.fill_for_anybody(&users.subject);
-    let search = search(users.base.as_str(), filter, 1, &[&users.subject]);
-    let found = ask(connection, search, "`users.filter`").await?;
-    let Some(entry) = found else {
-        let why = format!(
-            "below `{}` nobody is found by `users.filter` who has the attribute `{}`",
-            users.base, users.subject
-        );
-        return Err(LdapError::Unusable(why));
-    };
-    match entry.texts(&users.subject)?.len() {
-        1 => Ok(entry),
-        count => {
-            let (dn, subject) = (&entry.dn, &users.subject);
-            let why = format!("`{dn}` has {count} values of `{subject}`, of which it needs one");
-            Err(LdapError::Unusable(why))
+    let search = search(users.base.as_str(), filter, SAMPLES, &[&users.subject]);
+    let entries = ask(connection, search, "`users.filter`").await?;
+    let mut why = None;
+    for entry in entries {
+        match person(entry, users) {
+            Ok(person) => return Ok(person),
+            Err(error) => why = why.or(Some(error)),
         }
     }
+    Err(why.unwrap_or_else(|| {
+        let (base, subject) = (&users.base, &users.subject);
+        LdapError::Unusable(format!(
+            "below `{base}` nobody is found by `users.filter` who has the attribute `{subject}`"
+        ))
+    }))
 }
 
 async fn groups(
     connection: &mut Connection,
     settings: &LdapSettings,
-    person: &Entry,
+    person: &Person,
 ) -> Result<(), LdapError> {
     match &settings.groups {
         Some(GroupSource::Search {
@@ -69,8 +70,8 @@ async fn groups(
         }) => {
             base(connection, "groups", at).await?;
             let values = FilterValues {
-                username: &person.shown(&settings.users.subject).unwrap_or_default(),
-                dn: &person.dn,
+                username: &person.subject,
+                dn: &person.entry.dn,
             };
             let search = search(at.as_str(), filter.fill(values), 1, &[name]);
             ask(connection, search, "`groups.filter`").await.map(drop)
@@ -87,7 +88,7 @@ async fn base(
 ) -> Result<(), LdapError> {
     let what = format!("`{of}.base`");
     let look = read(dn.as_str(), &["objectClass"]);
-    if ask(connection, look, &what).await?.is_some() {
+    if !ask(connection, look, &what).await?.is_empty() {
         return Ok(());
     }
     let why = format!("`{dn}`, the base of `{of}`, does not exist, or may not be read");
@@ -98,14 +99,14 @@ async fn ask(
     connection: &mut Connection,
     search: LdapSearchRequest,
     what: &str,
-) -> Result<Option<Entry>, LdapError> {
-    let Some(mut answer) = connection.search(&[search]).await?.pop() else {
-        return Ok(None);
+) -> Result<Vec<Entry>, LdapError> {
+    let Some(answer) = connection.search(&[search]).await?.pop() else {
+        return Ok(Vec::new());
     };
     match answer.end {
         SearchEnd::Failed(why) => Err(LdapError::Unusable(format!(
             "a search with {what} fails: {why}"
         ))),
-        SearchEnd::Complete | SearchEnd::Limited | SearchEnd::Absent => Ok(answer.entries.pop()),
+        SearchEnd::Complete | SearchEnd::Limited | SearchEnd::Absent => Ok(answer.entries),
     }
 }

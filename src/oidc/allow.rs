@@ -1,14 +1,16 @@
 //! Who of a provider's people may sign in.
 
+use super::email::{EmailAddress, EmailDomain};
+
 /// Who may sign in: whoever one of these holds for. With none of them everybody may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProviderAllow {
-    /// Domains of verified mail addresses, in lower case. One that begins with `*.` is for the domains below it.
-    pub email_domains: Vec<Box<str>>,
+    /// Domains of verified mail addresses.
+    pub email_domains: Vec<EmailDomain>,
     /// Groups, as the provider calls them.
     pub groups: Vec<Box<str>>,
-    /// Verified mail addresses, in lower case.
-    pub emails: Vec<Box<str>>,
+    /// Verified mail addresses.
+    pub emails: Vec<EmailAddress>,
 }
 
 impl ProviderAllow {
@@ -23,23 +25,14 @@ impl ProviderAllow {
     }
 
     /// Whether somebody with this verified mail address and these groups may sign in.
-    pub(super) fn admits(&self, email: Option<&str>, groups: &[Box<str>]) -> bool {
-        // mail addresses are compared without case, as those who wrote them down mean it
-        let email = email.map(str::to_lowercase);
-        let email = email.as_deref();
+    pub(super) fn admits(&self, email: Option<&EmailAddress>, groups: &[Box<str>]) -> bool {
+        let is_known = |email: &EmailAddress| {
+            let mut domains = self.email_domains.iter();
+            self.emails.contains(email) || domains.any(|domain| domain.covers(email))
+        };
         self.is_everybody()
             || groups.iter().any(|group| self.groups.contains(group))
-            || email.is_some_and(|email| self.emails.iter().any(|known| **known == *email))
-            || email.is_some_and(|email| self.is_of_domain(email))
-    }
-
-    fn is_of_domain(&self, email: &str) -> bool {
-        let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
-        let mut known = self.email_domains.iter();
-        known.any(|known| match known.strip_prefix('*') {
-            Some(below) => domain.len() > below.len() && domain.ends_with(below),
-            None => **known == *domain,
-        })
+            || email.is_some_and(is_known)
     }
 }
 
@@ -49,11 +42,14 @@ mod tests {
 
     #[test]
     fn one_of_the_conditions_must_hold() {
-        let list = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        let list =
+            |names: &[&str]| -> Vec<Box<str>> { names.iter().map(|name| (*name).into()).collect() };
         let allow = ProviderAllow {
-            email_domains: list(&["example.com", "*.example.net"]),
+            email_domains: ["example.com", "*.example.net"]
+                .map(|text| EmailDomain::parse(text).unwrap())
+                .into(),
             groups: list(&["staff"]),
-            emails: list(&["guest@example.org"]),
+            emails: vec![EmailAddress::parse("guest@example.org").unwrap()],
         };
         for (email, groups, admitted) in [
             (Some("a@example.com"), list(&[]), true),
@@ -65,16 +61,14 @@ mod tests {
             (None, list(&[]), false),
             (None, list(&["Staff"]), false),
             (Some("a@example.net"), list(&[]), false),
-            (Some("a@.example.net"), list(&[]), false),
             (Some("a@badexample.com"), list(&[]), false),
             (Some("a@sub.example.com"), list(&[]), false),
             (Some("a@example.com.evil.org"), list(&[]), false),
-            (Some("a@example.com@evil.org"), list(&[]), false),
-            (Some("example.com"), list(&[]), false),
             (Some("other@example.org"), list(&[]), false),
         ] {
+            let parsed = email.map(|text| EmailAddress::parse(text).unwrap());
             assert_eq!(
-                allow.admits(email, &groups),
+                allow.admits(parsed.as_ref(), &groups),
                 admitted,
                 "{email:?} {groups:?}"
             );

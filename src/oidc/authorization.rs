@@ -25,6 +25,8 @@ pub struct AuthorizationRequest<'a> {
     pub login_hint: Option<&'a str>,
     /// How many seconds ago the person may have signed in at the provider.
     pub max_age: Option<u64>,
+    /// The ways to authenticate that would be enough, the most wanted first; empty: the provider chooses.
+    pub acr_values: &'a [Box<str>],
 }
 
 /// The challenge of a verifier (RFC 7636, section 4.2: `S256`).
@@ -39,6 +41,7 @@ pub(super) fn url(
     request: &AuthorizationRequest<'_>,
 ) -> String {
     let mut query = String::new();
+    let acr_values = (!request.acr_values.is_empty()).then(|| request.acr_values.join(" "));
     let max_age = request.max_age.map(|seconds| seconds.to_string());
     for (name, value) in [
         ("response_type", Some("code")),
@@ -52,6 +55,7 @@ pub(super) fn url(
         ("prompt", request.prompt),
         ("login_hint", request.login_hint),
         ("max_age", max_age.as_deref()),
+        ("acr_values", acr_values.as_deref()),
     ] {
         if let Some(value) = value {
             form::push(&mut query, name, value);

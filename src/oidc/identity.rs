@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use super::email::EmailAddress;
 use super::error::ProviderError;
 use super::settings::{ProviderSettings, SubjectClaim};
 use super::subject::is_acceptable;
-use crate::token::{ClaimPath, is_visible, roles_of};
+use crate::token::{ClaimPath, roles_of};
 
 /// Who somebody is here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct ProviderIdentity {
     pub roles: Vec<Box<str>>,
     /// The display name, where there is one.
     pub name: Option<Box<str>>,
-    /// The mail address, where the provider has verified it.
+    /// The mail address, where the provider has verified it and it has one reading.
     pub email: Option<Box<str>>,
 }
 
@@ -57,7 +58,7 @@ impl<'a> PersonClaims<'a> {
     }
 
     /// The first address that is verified; an address and what is said about it come from the same place.
-    fn verified_email(self) -> Option<&'a str> {
+    fn verified_email(self) -> Option<EmailAddress> {
         self.sources().find_map(verified_email)
     }
 
@@ -90,8 +91,8 @@ impl<'a> PersonClaims<'a> {
     ) -> Result<ProviderIdentity, ProviderError> {
         let groups = roles_of(self.find(&settings.roles_claim));
         let email = self.verified_email();
-        if !settings.allow.admits(email, &groups) {
-            let reason = match email {
+        if !settings.allow.admits(email.as_ref(), &groups) {
+            let reason = match &email {
                 None if settings.allow.asks_for_email() => {
                     "no condition of `allow` holds, and the provider has verified no mail address (`email_verified`)"
                 }
@@ -102,7 +103,7 @@ impl<'a> PersonClaims<'a> {
         let subject = match settings.subject {
             SubjectClaim::Sub => Some(sub),
             SubjectClaim::PreferredUsername => self.text("preferred_username"),
-            SubjectClaim::Email => email,
+            SubjectClaim::Email => email.as_ref().map(EmailAddress::as_str),
         };
         let subject = subject
             .filter(|subject| is_acceptable(subject))
@@ -128,22 +129,21 @@ impl<'a> PersonClaims<'a> {
                 .map(str::trim)
                 .filter(|name| is_acceptable(name))
                 .map(Into::into),
-            email: email.map(Into::into),
+            email: email.map(|email| email.as_str().into()),
         })
     }
 }
 
 /// Anybody may say that an address is theirs: it counts where `email_verified` is true, or the text `true`, which some
 /// providers write.
-fn verified_email(claims: &Map<String, Value>) -> Option<&str> {
+fn verified_email(claims: &Map<String, Value>) -> Option<EmailAddress> {
     let is_verified = match claims.get("email_verified")? {
         Value::Bool(verified) => *verified,
         Value::String(text) => text == "true",
         Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
     };
-    let email = claims.get("email")?.as_str()?;
-    let is_address = email.contains('@') && is_acceptable(email) && email.chars().all(is_visible);
-    (is_verified && is_address).then_some(email)
+    let email = EmailAddress::parse(claims.get("email")?.as_str()?);
+    email.filter(|_| is_verified)
 }
 
 #[cfg(test)]
@@ -165,6 +165,10 @@ mod tests {
             (json!({ "email": "a@b", "email_verified": [true] }), false),
             (json!({ "email": "a@b" }), false),
             (json!({ "email": "ab", "email_verified": true }), false),
+            (
+                json!({ "email": "\"a@example.com\"@b", "email_verified": true }),
+                false,
+            ),
             (
                 json!({ "email": "a@b\u{202e}", "email_verified": true }),
                 false,
@@ -194,6 +198,6 @@ mod tests {
             id_token: id_token.as_object(),
             userinfo: userinfo.as_object(),
         };
-        assert_eq!(claims.verified_email(), Some("me@example.org"));
+        assert_eq!(claims.verified_email().unwrap().as_str(), "me@example.org");
     }
 }

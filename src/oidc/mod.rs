@@ -10,6 +10,7 @@ mod allow;
 mod authorization;
 mod callback;
 mod client;
+mod email;
 mod error;
 mod exchange;
 mod id_token;
@@ -31,6 +32,7 @@ pub use allow::ProviderAllow;
 pub use authorization::{AuthorizationRequest, code_challenge};
 pub use callback::{AuthorizationResponse, MalformedResponse};
 pub use client::{ClientAuthentication, ClientSettings};
+pub use email::{EmailAddress, EmailDomain};
 pub use error::{OAuthErrorCode, ProviderError};
 pub use exchange::{ProviderRefresh, ProviderSignIn, RenewedTokens, SignInSecrets};
 pub use identity::ProviderIdentity;
@@ -41,5 +43,7 @@ pub use probe::probe;
 pub use provider::Provider;
 pub use providers::Providers;
 pub use roles::RoleMapping;
-pub use settings::{LogoutMode, ProviderLocation, ProviderSettings, SubjectClaim, UsersMode};
+pub use settings::{
+    LogoutMode, ProviderLocation, ProviderSecondFactor, ProviderSettings, SubjectClaim, UsersMode,
+};
 pub use subject::ProviderSubject;

@@ -45,6 +45,8 @@ pub struct ProviderSettings {
     pub refresh: Duration,
     /// What signing out ends; default the session here.
     pub logout: LogoutMode,
+    /// What it says of a person who has shown more than one factor; default nothing, so that its word does not count.
+    pub second_factor: ProviderSecondFactor,
     /// How far its clock may differ, in whole seconds; default that of `auth.token`.
     pub leeway: Duration,
 }
@@ -54,6 +56,23 @@ impl ProviderSettings {
     pub(super) fn asks_for_groups(&self) -> bool {
         let for_roles = self.users == UsersMode::Any && self.roles.asks_for_groups();
         for_roles || !self.allow.groups.is_empty()
+    }
+}
+
+/// By which words of a provider a sign-in counts as one with a second factor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderSecondFactor {
+    /// One of these is among the authentication methods of the ID token (`amr`).
+    pub amr: Vec<Box<str>>,
+    /// Its authentication context is one of these (`acr`). They are asked for where a rule asks for a second factor.
+    pub acr: Vec<Box<str>>,
+}
+
+impl ProviderSecondFactor {
+    /// Whether an ID token with these claims says so.
+    pub fn is_shown_by(&self, amr: &[Box<str>], acr: Option<&str>) -> bool {
+        let by_method = amr.iter().any(|method| self.amr.contains(method));
+        by_method || acr.is_some_and(|acr| self.acr.iter().any(|one| **one == *acr))
     }
 }
 

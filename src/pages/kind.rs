@@ -10,6 +10,8 @@ use minijinja::value::Object;
 pub enum PageKind {
     /// The form.
     SignIn,
+    /// The form for a code, after the password.
+    SecondFactor,
     /// For people who are signed in already.
     Account,
     /// For browsers that do not send the session cookie back.
@@ -37,6 +39,27 @@ pub struct SignInPage<'a> {
     pub providers: &'a [ProviderLink],
     /// Not empty where there is a password to sign in with.
     pub password: &'a str,
+}
+
+/// The values of the page for a code.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SecondFactorPage<'a> {
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Where the browser goes afterwards: a path; empty where it did not say.
+    pub next: &'a str,
+    /// The user name that was typed.
+    pub user: &'a str,
+    /// What went wrong.
+    pub error: &'a str,
+    /// What stands for the password; it goes back with the code.
+    pub continuation: &'a str,
+    /// The secret of an app that is to be added; empty where there is one already.
+    pub secret: &'a str,
+    /// The same as a picture, in SVG that is not escaped; empty where there is none.
+    pub picture: &'a str,
+    /// Where to begin anew.
+    pub restart: &'a str,
 }
 
 /// A provider on the sign-in page.
@@ -99,6 +122,8 @@ pub struct RefusedPage<'a> {
     pub user: &'a str,
     /// The display name; empty where there is none.
     pub name: &'a str,
+    /// Where to sign in once more as the same person; empty where that helps nobody.
+    pub again: &'a str,
     /// Where to sign in, as somebody else where somebody is signed in; empty where that helps nobody.
     pub sign_in: &'a str,
     /// The status of the answer.
@@ -133,6 +158,8 @@ pub struct PassingPage<'a> {
 pub(super) enum PageValue<'a> {
     Text(&'a str),
     Providers(&'a [ProviderLink]),
+    /// SVG of the gateway's own making, with no text of anybody else in it.
+    Picture(&'a str),
 }
 
 /// What a page is made of.
@@ -165,6 +192,29 @@ const SIGN_IN: PageSpec = PageSpec {
     ],
     required: &["action", "next", "error"],
     optional: &["next", "user", "error", "notice", PROVIDERS, "password"],
+};
+
+/// The one value that is not escaped.
+pub(super) const PICTURE: &str = "picture";
+
+const SECOND_FACTOR: PageSpec = PageSpec {
+    file: "second_factor.html",
+    built_in: "built-in/second_factor.html",
+    text: include_str!("../../assets/pages/second_factor.html"),
+    tab: "{{ title }}",
+    names: &[
+        "title",
+        "action",
+        "next",
+        "user",
+        "error",
+        "continuation",
+        "secret",
+        PICTURE,
+        "restart",
+    ],
+    required: &["action", "next", "error", "continuation", "secret"],
+    optional: &["next", "error", "secret", PICTURE],
 };
 
 const ACCOUNT: PageSpec = PageSpec {
@@ -203,12 +253,13 @@ const REFUSED: PageSpec = PageSpec {
         "retry",
         "user",
         "name",
+        "again",
         "sign_in",
         "status",
         "request_id",
     ],
     required: &["heading", "request_id"],
-    optional: &["detail", "retry", "user", "name", "sign_in"],
+    optional: &["detail", "retry", "user", "name", "again", "sign_in"],
 };
 
 const PASSING: PageSpec = PageSpec {
@@ -223,8 +274,9 @@ const PASSING: PageSpec = PageSpec {
 
 impl PageKind {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SignIn,
+        Self::SecondFactor,
         Self::Account,
         Self::CookieMissing,
         Self::Refused,
@@ -239,6 +291,7 @@ impl PageKind {
     pub(super) fn spec(self) -> &'static PageSpec {
         match self {
             Self::SignIn => &SIGN_IN,
+            Self::SecondFactor => &SECOND_FACTOR,
             Self::Account => &ACCOUNT,
             Self::CookieMissing => &COOKIE_MISSING,
             Self::Refused => &REFUSED,

@@ -16,6 +16,7 @@ mod theme;
 pub use duration::DurationInWords;
 pub use error::TemplateError;
 pub use kind::{
-    AccountPage, CookieMissing, PageKind, PassingPage, ProviderLink, RefusedPage, SignInPage,
+    AccountPage, CookieMissing, PageKind, PassingPage, ProviderLink, RefusedPage, SecondFactorPage,
+    SignInPage,
 };
 pub use theme::{RenderedPage, Theme};

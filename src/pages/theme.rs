@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Fault, TemplateError};
 use super::kind::{
-    AccountPage, CookieMissing, PROVIDERS, PageKind, PageValue, PassingPage, ProviderLink,
-    RefusedPage, SignInPage,
+    AccountPage, CookieMissing, PICTURE, PROVIDERS, PageKind, PageValue, PassingPage, ProviderLink,
+    RefusedPage, SecondFactorPage, SignInPage,
 };
 use super::source::TemplateSource;
 
@@ -87,6 +87,22 @@ impl Theme {
         self.show_values(PageKind::SignIn, &values)
     }
 
+    /// The form for a code.
+    pub fn second_factor(&self, with: &SecondFactorPage<'_>) -> RenderedPage {
+        let texts = [
+            with.action,
+            with.next,
+            with.user,
+            with.error,
+            with.continuation,
+            with.secret,
+        ];
+        let mut values = texts.map(PageValue::Text).to_vec();
+        values.push(PageValue::Picture(with.picture));
+        values.push(PageValue::Text(with.restart));
+        self.show_values(PageKind::SecondFactor, &values)
+    }
+
     /// Who is signed in, and a way out.
     pub fn account(&self, with: &AccountPage<'_>) -> RenderedPage {
         let values = [
@@ -119,6 +135,7 @@ impl Theme {
             with.retry,
             with.user,
             with.name,
+            with.again,
             with.sign_in,
             with.status,
             with.request_id,
@@ -226,6 +243,7 @@ fn render_samples(
             let text = samples.get(name).map_or("", String::as_str);
             let value = match *name {
                 PROVIDERS => PageValue::Providers(providers.as_slice()),
+                PICTURE => PageValue::Picture(text),
                 _ => PageValue::Text(text),
             };
             (*name, value)
@@ -257,6 +275,7 @@ fn render(
 fn engine(value: PageValue<'_>) -> minijinja::Value {
     match value {
         PageValue::Text(text) => text.into(),
+        PageValue::Picture(svg) => minijinja::Value::from_safe_string(svg.to_owned()),
         PageValue::Providers(providers) => providers
             .iter()
             .map(|one| minijinja::Value::from_object(one.clone()))

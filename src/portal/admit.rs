@@ -51,7 +51,7 @@ impl Portal {
             .sessions
             .record(attempt, admission, result, limits, now);
         let begun = recorded.await??;
-        if result == PasswordResult::Correct {
+        if result != PasswordResult::Incorrect {
             check.is_no_failure();
         }
         Ok(begun)

@@ -52,6 +52,7 @@ impl Portal {
             login: Some(LoginEvent {
                 user: log_safe_name(shown.id()),
                 outcome: issued.map(drop),
+                second_factor: None,
             }),
             ..PortalReply::default()
         }

@@ -1,7 +1,7 @@
 //! Why a login or a refresh is denied.
 
 use crate::ldap::LdapFailure;
-use crate::session::{Begun, StoreUnavailable, Throttled};
+use crate::session::{Begun, FactorError, StoreUnavailable, Throttled};
 use crate::token::IssueError;
 
 /// Why a login is denied.
@@ -22,6 +22,16 @@ pub enum LoginDenial {
     Away,
     /// The directory cannot be asked, so that nothing is known of the password.
     DirectoryAway,
+    /// The password is correct, and a second factor is asked for.
+    SecondFactor,
+    /// The password is correct, a second factor is required, and the user has none.
+    NoFactor,
+    /// The password is correct, and the code is wrong or was used before. These lockouts began with it.
+    WrongCode(Begun),
+    /// What stands for a right password is unknown, used, too old, or somebody else's.
+    Continuation,
+    /// No configured key opens what is kept of the second factors.
+    Unreadable,
     /// The password is correct, but no token could be issued. A fault of the configuration.
     NoToken(IssueError),
 }
@@ -51,7 +61,29 @@ impl LoginDenial {
             Self::LockedOut(_) => "locked_out",
             Self::Away => "state_away",
             Self::DirectoryAway => "directory_away",
+            Self::SecondFactor => "second_factor_required",
+            Self::NoFactor => "no_second_factor",
+            Self::WrongCode(_) => "wrong_code",
+            Self::Continuation => "invalid_continuation",
+            Self::Unreadable => "unreadable_factors",
             Self::NoToken(_) => "no_token",
+        }
+    }
+
+    /// Which lockouts began with it.
+    pub fn begun(self) -> Option<Begun> {
+        match self {
+            Self::Invalid(begun) | Self::TooLong(begun) | Self::WrongCode(begun) => Some(begun),
+            Self::Client
+            | Self::Busy
+            | Self::LockedOut(_)
+            | Self::Away
+            | Self::DirectoryAway
+            | Self::SecondFactor
+            | Self::NoFactor
+            | Self::Continuation
+            | Self::Unreadable
+            | Self::NoToken(_) => None,
         }
     }
 }
@@ -63,12 +95,19 @@ impl LoginDenial {
             Self::TooLong(_) => Some(
                 "the password has more than 72 bytes, of which bcrypt reads the first 72 only; a program that cuts it would accept it",
             ),
+            Self::Unreadable => Some(
+                "they were sealed with a key that `auth.token` does not have any more: put it into `auth.token.previous`, or remove the user's factors",
+            ),
             Self::Invalid(_)
             | Self::Client
             | Self::Busy
             | Self::LockedOut(_)
             | Self::Away
             | Self::DirectoryAway
+            | Self::SecondFactor
+            | Self::NoFactor
+            | Self::WrongCode(_)
+            | Self::Continuation
             | Self::NoToken(_) => None,
         }
     }
@@ -105,6 +144,15 @@ impl From<Throttled> for LoginDenial {
 impl From<StoreUnavailable> for LoginDenial {
     fn from(_: StoreUnavailable) -> Self {
         Self::Away
+    }
+}
+
+impl From<FactorError> for LoginDenial {
+    fn from(error: FactorError) -> Self {
+        match error {
+            FactorError::Unavailable(_) => Self::Away,
+            FactorError::Unreadable => Self::Unreadable,
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use super::Portal;
 use super::admit::AdmittedAttempt;
 use super::denial::LoginDenial;
 use super::fields::LoginRequest;
-use super::login::SignedIn;
+use super::second_factor::Proven;
+use super::signed_in::SignedIn;
 use crate::access::{Identity, Subjects};
 use crate::ldap::{LdapDirectory, LdapFailure, LdapIdentity};
 use crate::session::{DeviceId, LoginAttempt, PasswordResult};
@@ -23,8 +24,10 @@ impl Portal {
         request: LoginRequest,
         client: IpAddr,
         device: Option<DeviceId>,
-    ) -> Result<SignedIn, LoginDenial> {
-        let LoginRequest { username, password } = request;
+    ) -> Result<Proven, LoginDenial> {
+        let LoginRequest {
+            username, password, ..
+        } = request;
         let typed = fold(&username);
         let attempt = LoginAttempt::new(&typed, client, device);
         let admitted = self.admit(attempt).await??;
@@ -56,28 +59,27 @@ impl Portal {
             }
             found => Some(found.map_err(unanswered)?),
         };
-        self.count(attempts, found).await
+        self.count(attempts, found, &username).await
     }
 
-    /// Records how an attempt ended, under each of its names.
+    /// Records a wrong password, under each of its names.
     async fn count(
         &self,
         attempts: Vec<AdmittedAttempt>,
         found: Option<LdapIdentity>,
-    ) -> Result<SignedIn, LoginDenial> {
-        let result = match found {
-            Some(_) => PasswordResult::Correct,
-            None => PasswordResult::Incorrect,
-        };
-        let mut begun = None;
-        for admitted in attempts {
-            let recorded = self.record_attempt(admitted, result).await?;
-            begun.get_or_insert(recorded);
+        name: &str,
+    ) -> Result<Proven, LoginDenial> {
+        if let Some(identity) = found {
+            return Ok(Proven {
+                user: SignedIn::Directory(Arc::new(identity.identity())),
+                name: name.to_owned(),
+                attempts,
+            });
         }
-        match found {
-            Some(identity) => Ok(SignedIn::Directory(Arc::new(identity.identity()))),
-            None => Err(LoginDenial::Invalid(begun.unwrap_or_default())),
-        }
+        let begun = self
+            .record_attempts(attempts, PasswordResult::Incorrect)
+            .await?;
+        Err(LoginDenial::Invalid(begun))
     }
 
     /// Whether no user of the list has this name, in whatever case: names of the list come first.

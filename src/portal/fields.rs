@@ -16,11 +16,21 @@ use crate::users::Password;
 pub(super) struct LoginRequest {
     pub(super) username: String,
     pub(super) password: Password,
+    /// A code, where one was sent along.
+    pub(super) otp: Option<Zeroizing<String>>,
+}
+
+/// A code after a right password.
+pub(super) struct ContinueRequest {
+    /// What stands for the password.
+    pub(super) continuation: Zeroizing<String>,
+    pub(super) otp: Zeroizing<String>,
 }
 
 /// The grant of a token request.
 pub(super) enum GrantRequest {
     Password(LoginRequest),
+    Continue(ContinueRequest),
     Refresh(Zeroizing<String>),
     Client(ClientRequest),
 }
@@ -65,6 +75,8 @@ enum Field {
 struct Fields {
     username: Option<Field>,
     password: Option<Field>,
+    otp: Option<Field>,
+    continuation: Option<Field>,
     grant_type: Option<Field>,
     scope: Option<Field>,
     client_id: Option<Field>,
@@ -85,16 +97,17 @@ pub(super) fn parse(
     Fields::read(format, body)?.into_request(api)
 }
 
-/// Reads a login from the whole body of the sign-in page's form.
+/// Reads a login, or a code after it, from the whole body of the sign-in page's form.
 ///
 /// # Errors
 /// The first field that is wrong.
-pub(super) fn parse_password(
+pub(super) fn parse_page_form(
     format: &BodyFormat,
     body: &[u8],
-) -> Result<LoginRequest, FormRejection> {
+) -> Result<GrantRequest, FormRejection> {
     match parse(LoginApi::Login, format, body)? {
-        GrantRequest::Password(request) => Ok(request),
+        GrantRequest::Password(request) => Ok(GrantRequest::Password(request)),
+        GrantRequest::Continue(request) => Ok(GrantRequest::Continue(request)),
         GrantRequest::Refresh(_) | GrantRequest::Client(_) => Err(FormRejection::GrantType),
     }
 }
@@ -202,6 +215,8 @@ impl Fields {
         let (name, slot) = match name {
             "username" => ("username", &mut self.username),
             "password" => ("password", &mut self.password),
+            "otp" => ("otp", &mut self.otp),
+            "continuation" => ("continuation", &mut self.continuation),
             "grant_type" => ("grant_type", &mut self.grant_type),
             "scope" => ("scope", &mut self.scope),
             "client_id" => ("client_id", &mut self.client_id),
@@ -220,7 +235,7 @@ impl Fields {
         let grant = text("grant_type", self.grant_type.take())?;
         match (grant.as_ref().map(|grant| grant.as_str()), api) {
             (Some("password"), LoginApi::Login | LoginApi::Token) | (None, LoginApi::Login) => {
-                self.into_login().map(GrantRequest::Password)
+                self.into_login()
             }
             (Some("refresh_token"), LoginApi::Token | LoginApi::Refresh)
             | (None, LoginApi::Refresh) => self.into_refresh().map(GrantRequest::Refresh),
@@ -254,7 +269,15 @@ impl Fields {
         text("refresh_token", self.refresh_token)?.ok_or(FormRejection::Missing("refresh_token"))
     }
 
-    fn into_login(self) -> Result<LoginRequest, FormRejection> {
+    fn into_login(self) -> Result<GrantRequest, FormRejection> {
+        let otp = text("otp", self.otp)?;
+        if let Some(continuation) = text("continuation", self.continuation)? {
+            let otp = otp.ok_or(FormRejection::Missing("otp"))?;
+            return Ok(GrantRequest::Continue(ContinueRequest {
+                continuation,
+                otp,
+            }));
+        }
         let username =
             text("username", self.username)?.ok_or(FormRejection::Missing("username"))?;
         let password =
@@ -263,10 +286,11 @@ impl Fields {
         text("scope", self.scope)?;
         text("client_id", self.client_id)?;
         text("client_secret", self.client_secret)?;
-        Ok(LoginRequest {
+        Ok(GrantRequest::Password(LoginRequest {
             username: String::clone(&username),
             password: password.into(),
-        })
+            otp,
+        }))
     }
 }
 

@@ -95,6 +95,7 @@ impl Portal {
             login: Some(LoginEvent {
                 user: log_safe_name(shown.id()),
                 outcome: Err(denial),
+                second_factor: None,
             }),
             ..PortalReply::default()
         }))

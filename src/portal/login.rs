@@ -12,20 +12,26 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::denial::LoginDenial;
-use super::fields::{GrantRequest, LoginRequest, parse};
+use super::fields::{ContinueRequest, GrantRequest, LoginRequest, parse};
 use super::login_api::LoginApi;
 use super::rejection::FormRejection;
+use super::second_factor::{Asking, HalfLogin, LoginStep, Proven};
+use super::shown_factor::ShownFactor;
+use super::signed_in::SignedIn;
 use super::{Portal, PortalReply, ReceivedBody};
 use crate::access::Identity;
+use crate::factors::SecondFactorPolicy;
 use crate::session::{DeviceId, LoginAttempt, PasswordResult, ProvidedHolder, RefreshToken, Stamp};
-use crate::token::{
-    AuthenticationMethods, Holder, IssueError, IssuedToken, LDAP, SessionId, SignIn, is_visible,
-};
+use crate::token::{Holder, IssueError, IssuedToken, LDAP, SessionId, SignIn, is_visible};
 use crate::users::{LoginFailure, Password, User, authenticate};
 use crate::{ambient, wire};
 
 /// The most characters of a name that go to the log.
 const LOGGED_CHARACTERS: usize = 128;
+
+/// For how long a password that comes with each request is remembered where a second factor may be added: what the gateway
+/// remembers, other replicas do not hear of.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// A login in which a password was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +41,8 @@ pub struct LoginEvent {
     pub user: Box<str>,
     /// Whether it got a token.
     pub outcome: Result<(), LoginDenial>,
+    /// What was shown besides the password.
+    pub second_factor: Option<ShownFactor>,
 }
 
 /// RFC 6749, section 5.1.
@@ -44,23 +52,6 @@ struct TokenBody<'a> {
     token_type: &'static str,
     expires_in: u64,
     refresh_token: &'a str,
-}
-
-/// Whose password it was.
-pub(super) enum SignedIn {
-    /// A user of the list.
-    Listed(Arc<User>),
-    /// Somebody of the directory.
-    Directory(Arc<Identity>),
-}
-
-impl SignedIn {
-    pub(super) fn identity(&self) -> &Arc<Identity> {
-        match self {
-            Self::Listed(user) => &user.identity,
-            Self::Directory(identity) => identity,
-        }
-    }
 }
 
 /// A user name and a password that were checked.
@@ -92,6 +83,9 @@ impl Portal {
             Ok(GrantRequest::Password(request)) => {
                 self.answer_login(api, request, client, now).await
             }
+            Ok(GrantRequest::Continue(request)) => {
+                self.answer_continuation(api, &request, client, now).await
+            }
             Ok(GrantRequest::Client(request)) => self.answer_client(request, &head.headers, now),
             Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(api, shown, client, now).await,
             Err(rejection) => rejection.into_response(api).into(),
@@ -111,39 +105,93 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let user = log_safe_name(&request.username);
-        let granted = self.log_in(request, client, now).await;
-        let response = match &granted {
-            Ok(granted) => granted_response(granted),
-            Err(denial) => denial.into_response(api),
+        // programs have no cookies: their network identifies them
+        let asking = Asking {
+            client,
+            device: None,
+            now,
         };
-        let login = Some(LoginEvent {
-            user,
-            outcome: granted.map(drop),
-        });
+        let step = self.show_password(request, &asking).await;
+        self.answer_step(api, user, step, now).await
+    }
+
+    /// A code for what stands for a password.
+    async fn answer_continuation(
+        &self,
+        api: LoginApi,
+        request: &ContinueRequest,
+        client: IpAddr,
+        now: u64,
+    ) -> PortalReply {
+        let asking = Asking {
+            client,
+            device: None,
+            now,
+        };
+        let opened = match self.open_continuation(&request.continuation, client, now) {
+            Ok(opened) => opened,
+            Err(denial) => return denial.into_response(api).into(),
+        };
+        let user = log_safe_name(&opened.continuation.name);
+        let step = self
+            .redeem_continuation(opened, &request.otp, &asking)
+            .await;
+        self.answer_step(api, user, step, now).await
+    }
+
+    async fn answer_step(
+        &self,
+        api: LoginApi,
+        user: Box<str>,
+        step: Result<LoginStep, LoginDenial>,
+        now: u64,
+    ) -> PortalReply {
+        let mut second_factor = None;
+        let (response, outcome) = match step {
+            Ok(LoginStep::Half(half)) => (self.half_response(api, &half), Err(half.why)),
+            Ok(LoginStep::Done(holder, shown)) => {
+                second_factor = shown;
+                let sign_in = SignIn::new(now, ShownFactor::methods(shown));
+                match self.grant_tokens(&holder, sign_in, now).await {
+                    Ok(granted) => (granted_response(&granted), Ok(())),
+                    Err(denial) => (denial.into_response(api), Err(denial)),
+                }
+            }
+            Err(denial) => (denial.into_response(api), Err(denial)),
+        };
         PortalReply {
             response,
-            login,
+            login: Some(LoginEvent {
+                user,
+                outcome,
+                second_factor,
+            }),
             ..PortalReply::default()
         }
     }
 
-    async fn log_in(
+    /// The answer to a program that has yet to show a second factor. One that must add it first cannot go on.
+    fn half_response(&self, api: LoginApi, half: &HalfLogin) -> Response<Bytes> {
+        let goes_on = half.why != LoginDenial::NoFactor;
+        let sealed = half.continuation.seal(self.browsers.sealer());
+        half.why
+            .half_response(api, Some(&*sealed).filter(|_| goes_on))
+    }
+
+    async fn grant_tokens(
         &self,
-        request: LoginRequest,
-        client: IpAddr,
+        user: &SignedIn,
+        sign_in: SignIn,
         now: u64,
     ) -> Result<Granted, LoginDenial> {
-        // programs have no cookies: their network identifies them
-        let user = self.authenticate_password(request, client, None).await?;
         let mut first = RefreshToken::first(ambient::random_bytes(), ambient::random_bytes());
-        if let SignedIn::Directory(identity) = &user {
+        if let SignedIn::Directory(identity) = user {
             first = first.held_by(ProvidedHolder {
                 provider: LDAP.into(),
                 subject: identity.subject.clone(),
             });
         }
-        let sign_in = SignIn::new(now, AuthenticationMethods::PASSWORD);
-        let issued = self.issue(&user, (first.session(), sign_in), now)?;
+        let issued = self.issue(user, (first.session(), sign_in), now)?;
         let subject = &user.identity().subject;
         let times = self.times(now);
         self.sessions.open(subject, &first, sign_in, times).await?;
@@ -167,11 +215,23 @@ impl Portal {
         let request = LoginRequest {
             username: username.to_owned(),
             password: Password::from(password.to_owned()),
+            otp: None,
         };
-        let checked = self.authenticate_password(request, client, None).await;
+        let asking = Asking {
+            client,
+            device: None,
+            now: ambient::unix_seconds(),
+        };
+        // what comes with each request is no place for a code that is good once
+        let checked = match self.show_password(request, &asking).await {
+            Ok(LoginStep::Done(user, _)) => Ok(user),
+            Ok(LoginStep::Half(half)) => Err(half.why),
+            Err(denial) => Err(denial),
+        };
         let event = LoginEvent {
             user: log_safe_name(username),
             outcome: checked.as_ref().map(drop).map_err(|denial| *denial),
+            second_factor: None,
         };
         (event, checked.map(|user| self.remembered(&user)))
     }
@@ -179,7 +239,9 @@ impl Portal {
     /// Whose password it is, and for how long that is remembered. A reload forgets what the user list says.
     fn remembered(&self, user: &SignedIn) -> CheckedPassword {
         let ttl = match (user, &self.ldap) {
-            (SignedIn::Directory(_), Some(ldap)) => Some(ldap.settings().refresh),
+            (SignedIn::Directory(_), Some(ldap)) => Some(ldap.settings().refresh.min(REMEMBERED)),
+            // somebody may add a second factor meanwhile
+            _ if self.settings.second_factor != SecondFactorPolicy::Off => Some(REMEMBERED),
             (SignedIn::Directory(_), None) | (SignedIn::Listed(_), _) => None,
         };
         CheckedPassword {
@@ -209,16 +271,29 @@ impl Portal {
         }
     }
 
-    /// Checks the password where the name is known: in the user list, else in the directory.
-    pub(super) async fn authenticate_password(
+    /// Checks the password, and goes on after it.
+    pub(super) async fn show_password(
+        &self,
+        mut request: LoginRequest,
+        asking: &Asking,
+    ) -> Result<LoginStep, LoginDenial> {
+        let otp = request.otp.take();
+        let proven = self
+            .authenticate_password(request, asking.client, asking.device)
+            .await?;
+        let otp = otp.as_ref().map(|otp| otp.as_str());
+        self.after_password(proven, otp, asking).await
+    }
+
+    /// Checks the password where the name is known: in the user list, else in the directory. A right one is not recorded yet.
+    async fn authenticate_password(
         &self,
         request: LoginRequest,
         client: IpAddr,
         device: Option<DeviceId>,
-    ) -> Result<SignedIn, LoginDenial> {
+    ) -> Result<Proven, LoginDenial> {
         let Some(ldap) = &self.ldap else {
-            let user = self.authenticate_listed(request, client, device).await;
-            return user.map(SignedIn::Listed);
+            return self.authenticate_listed(request, client, device).await;
         };
         if self.directory.find(&request.username).is_none() {
             return self
@@ -230,17 +305,19 @@ impl Portal {
             // time must not tell which names are on the list
             tokio::time::sleep(ldap.pace()).await;
         }
-        user.map(SignedIn::Listed)
+        user
     }
 
-    /// Checks the password under the limits for failed attempts, before and after; gives the user.
+    /// Checks the password under the limits for failed attempts.
     async fn authenticate_listed(
         &self,
         request: LoginRequest,
         client: IpAddr,
         device: Option<DeviceId>,
-    ) -> Result<Arc<User>, LoginDenial> {
-        let LoginRequest { username, password } = request;
+    ) -> Result<Proven, LoginDenial> {
+        let LoginRequest {
+            username, password, ..
+        } = request;
         let attempt = LoginAttempt::new(&username, client, device);
         let admitted = self.admit(attempt).await??;
         let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
@@ -250,13 +327,19 @@ impl Portal {
             }
             found => found,
         };
-        let result = if found.is_ok() {
-            PasswordResult::Correct
-        } else {
-            PasswordResult::Incorrect
+        let failure = match found {
+            Ok(user) => {
+                return Ok(Proven {
+                    user: SignedIn::Listed(user),
+                    name: username,
+                    attempts: vec![admitted],
+                });
+            }
+            Err(failure) => failure,
         };
-        let begun = self.record_attempt(admitted, result).await?;
-        found.map_err(|failure| match failure {
+        let wrong = PasswordResult::Incorrect;
+        let begun = self.record_attempt(admitted, wrong).await?;
+        Err(match failure {
             LoginFailure::TooLong => LoginDenial::TooLong(begun),
             LoginFailure::Invalid | LoginFailure::Busy => LoginDenial::Invalid(begun),
         })

@@ -14,6 +14,7 @@ mod body;
 mod body_format;
 mod client;
 mod client_grant;
+mod continuation;
 mod denial;
 mod device;
 mod directory;
@@ -36,7 +37,11 @@ mod refused;
 mod rejection;
 mod return_path;
 mod revoke;
+mod second_factor;
+mod second_step;
+mod shown_factor;
 mod sign_in;
+mod signed_in;
 mod visitor;
 
 use std::sync::Arc;
@@ -59,12 +64,14 @@ pub use me::PortalCaller;
 pub use refresh::SessionEvent;
 pub use refused::RefusedRequest;
 pub use return_path::ReturnPath;
+pub use shown_factor::ShownFactor;
 pub use visitor::Visitor;
 
 use self::body_format::{BodyFormat, is_browser_form};
 use self::docs::Docs;
 use self::login_api::LoginApi;
 use crate::access::{Identity, PathOptions};
+use crate::factors::SecondFactorPolicy;
 use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
 use crate::pages::Theme;
@@ -82,6 +89,8 @@ pub struct PortalSettings {
     pub jwks: Bytes,
     /// How many failed logins are too many.
     pub attempts: AttemptLimits,
+    /// What comes after a right password; default: who has a second factor is asked for it.
+    pub second_factor: SecondFactorPolicy,
     /// How long a refresh token is good, in whole seconds; default 7 d.
     pub refresh_ttl: Duration,
     /// The longest that any token may hold from now, that of a cookie included, with leeway, in whole seconds; default
@@ -152,6 +161,7 @@ impl Default for PortalSettings {
             own: OwnPaths::default(),
             jwks: Bytes::from_static(br#"{"keys":[]}"#),
             attempts: AttemptLimits::default(),
+            second_factor: SecondFactorPolicy::default(),
             refresh_ttl: Duration::from_secs(7 * 24 * 3600),
             longest_token: Duration::from_secs(24 * 3600 + 30),
             theme: Some(Arc::new(Theme::builtin("Sign in"))),
@@ -392,7 +402,7 @@ impl Portal {
                 self.sign_in(theme, intake, body, context).await
             }
             Some(theme) if head.method != Method::POST => {
-                self.show_sign_in(theme, intake, context).into()
+                self.show_sign_in(theme, intake, context).await.into()
             }
             None if head.method != Method::POST => {
                 wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into()

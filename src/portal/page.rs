@@ -1,11 +1,13 @@
 //! The answers that browsers show or follow.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::LOCATION;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::return_path::ReturnPath;
-use crate::access::PathOptions;
+use crate::access::{AuthenticationDemand, PathOptions};
 use crate::pages::{PassingPage, RenderedPage, Theme};
 use crate::text::form;
 use crate::wire;
@@ -17,7 +19,76 @@ pub(super) const SIGNED_OUT: &str = "signed-out";
 pub(super) const LOCAL: &str = "local";
 
 /// Says there that somebody else wants to sign in than who is signed in.
-pub(super) const SWITCH: &str = "switch";
+const SWITCH: &str = "switch";
+
+/// Says there that whoever is signed in is to sign in once more; its value, that a second factor is needed.
+const REAUTH: &str = "reauth";
+const SECOND_FACTOR: &str = "second-factor";
+
+/// Says there how many seconds ago that sign-in may be when it is looked at.
+const MAX_AGE: &str = "max_age";
+
+/// Why somebody signs in who may be signed in already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum SignInReason {
+    /// Nobody is signed in.
+    #[default]
+    Ordinary,
+    /// As somebody else.
+    Switch,
+    /// Once more, so that the sign-in meets this demand. What the query says of it only decides what is asked for: whether
+    /// it is met, the rule decides.
+    StepUp(AuthenticationDemand),
+}
+
+impl SignInReason {
+    /// A path of the gateway's own with this reason in its query, and where the browser goes afterwards.
+    pub(super) fn address(self, path: &str, next: Option<&ReturnPath>) -> String {
+        let mut query = match next {
+            Some(next) => format!("next={}", next.encoded()),
+            None => String::new(),
+        };
+        let mut add = |text: &str| {
+            query.push_str(if query.is_empty() { "" } else { "&" });
+            query.push_str(text);
+        };
+        match self {
+            Self::Ordinary => {}
+            Self::Switch => add(SWITCH),
+            Self::StepUp(demand) => {
+                if demand.second_factor {
+                    add(&format!("{REAUTH}={SECOND_FACTOR}"));
+                } else {
+                    add(REAUTH);
+                }
+                if let Some(max_age) = demand.max_age {
+                    add(&format!("{MAX_AGE}={}", max_age.as_secs()));
+                }
+            }
+        }
+        if query.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{query}")
+        }
+    }
+
+    /// Whether it is asked for, whoever is signed in.
+    pub(super) fn asks_anew(self) -> bool {
+        match self {
+            Self::Ordinary => false,
+            Self::Switch | Self::StepUp(_) => true,
+        }
+    }
+
+    /// The demand that the sign-in is to meet.
+    pub(super) fn demand(self) -> AuthenticationDemand {
+        match self {
+            Self::Ordinary | Self::Switch => AuthenticationDemand::default(),
+            Self::StepUp(demand) => demand,
+        }
+    }
+}
 
 /// The query of a page.
 #[derive(Default)]
@@ -25,23 +96,34 @@ pub(super) struct PageQuery {
     /// `None` where there is no safe way back.
     pub(super) next: Option<ReturnPath>,
     pub(super) signed_out: bool,
-    pub(super) switch: bool,
+    pub(super) reason: SignInReason,
     pub(super) local: bool,
 }
 
 impl PageQuery {
     pub(super) fn read(query: Option<&str>, options: PathOptions) -> Self {
         let mut read = Self::default();
+        let mut max_age = None;
         for (name, value) in
             form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok)
         {
             match &**name {
                 "next" => read.next = ReturnPath::parse(&value, options),
                 SIGNED_OUT => read.signed_out = true,
-                SWITCH => read.switch = true,
+                SWITCH => read.reason = SignInReason::Switch,
+                REAUTH => {
+                    read.reason = SignInReason::StepUp(AuthenticationDemand {
+                        second_factor: **value == *SECOND_FACTOR,
+                        max_age: None,
+                    });
+                }
+                MAX_AGE => max_age = value.parse().ok().map(Duration::from_secs),
                 LOCAL => read.local = true,
                 _ => {}
             }
+        }
+        if let SignInReason::StepUp(demand) = &mut read.reason {
+            demand.max_age = max_age;
         }
         read
     }
@@ -49,7 +131,7 @@ impl PageQuery {
     /// Whether the sign-in page stays where it could go straight on to the only provider: somebody who has just signed
     /// out would be signed in again.
     pub(super) fn stays(&self) -> bool {
-        self.signed_out || self.switch || self.local
+        self.signed_out || self.local || self.reason.asks_anew()
     }
 }
 
@@ -90,4 +172,50 @@ pub(super) fn see_other(address: &str) -> Option<Response<Bytes>> {
         .insert(LOCATION, HeaderValue::from_str(address).ok()?);
     wire::forbid_storing(response.headers_mut());
     Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_sign_in_is_read_back() {
+        let next = ReturnPath::parse("/jobs?x=1", PathOptions::default());
+        let step_up = |second_factor, max_age: Option<u64>| {
+            SignInReason::StepUp(AuthenticationDemand {
+                second_factor,
+                max_age: max_age.map(Duration::from_secs),
+            })
+        };
+        for (reason, query) in [
+            (SignInReason::Ordinary, ""),
+            (SignInReason::Switch, "switch"),
+            (step_up(false, None), "reauth"),
+            (step_up(true, None), "reauth=second-factor"),
+            (step_up(false, Some(900)), "reauth&max_age=900"),
+            (step_up(true, Some(5)), "reauth=second-factor&max_age=5"),
+        ] {
+            let address = reason.address("/auth/login", next.as_ref());
+            let separator = if query.is_empty() { "" } else { "&" };
+            let expected = format!("/auth/login?next=/jobs%3Fx%3D1{separator}{query}");
+            assert_eq!(address, expected);
+            let (_, sent) = address.split_once('?').unwrap();
+            let read = PageQuery::read(Some(sent), PathOptions::default());
+            assert_eq!((read.reason, read.next), (reason, next.clone()));
+        }
+        assert_eq!(SignInReason::Ordinary.address("/a", None), "/a");
+        assert_eq!(SignInReason::Switch.address("/a", None), "/a?switch");
+    }
+
+    #[test]
+    fn what_cannot_be_read_asks_for_less() {
+        let read = |query| PageQuery::read(Some(query), PathOptions::default()).reason;
+        assert_eq!(read("max_age=5"), SignInReason::Ordinary);
+        for query in ["reauth=x&max_age=-1", "max_age=x&reauth=", "reauth&max_age"] {
+            assert_eq!(
+                read(query),
+                SignInReason::StepUp(AuthenticationDemand::default())
+            );
+        }
+    }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::denial::RefreshDenial;
-use super::login::{Granted, SignedIn, granted_response};
+use super::login::{Granted, granted_response};
 use super::login_api::LoginApi;
+use super::signed_in::SignedIn;
 use super::{Portal, PortalReply};
 use crate::ambient;
 use crate::ldap::LdapFailure;

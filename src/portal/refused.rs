@@ -4,10 +4,10 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::Portal;
-use super::page::show;
+use super::page::{SignInReason, show};
 use super::return_path::ReturnPath;
-use crate::access::Identity;
-use crate::pages::{DurationInWords, RefusedPage};
+use crate::access::{AuthenticationDemand, Identity};
+use crate::pages::{DurationInWords, RefusedPage, Theme};
 
 /// A request that is refused.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,10 @@ pub struct RefusedRequest<'a> {
     pub retry_after: Option<u64>,
     /// Who is signed in.
     pub identity: Option<&'a Identity>,
+    /// The sign-in that would be enough, where the one there is is not.
+    pub step_up: Option<AuthenticationDemand>,
+    /// Whether the browser opens something, and sends nothing.
+    pub opens: bool,
     /// Where the browser wants to go; `None` where there is no safe way back.
     pub next: Option<&'a ReturnPath>,
     /// The id of the request in the logs.
@@ -30,6 +34,9 @@ impl Portal {
     /// The page about a request that is refused; `None` where browsers get what programs get.
     pub fn show_refused(&self, request: &RefusedRequest<'_>) -> Option<Response<Bytes>> {
         let theme = self.settings.theme.as_deref()?;
+        if let Some(demand) = request.step_up {
+            return Some(self.show_step_up(theme, request, demand));
+        }
         let (heading, text) = words(request.status);
         let detail = sentence(request.detail);
         let (text, detail) = match request.status {
@@ -50,21 +57,80 @@ impl Portal {
             }
             (None, _) => String::new(),
         };
-        let name = request
-            .identity
-            .and_then(|identity| identity.name.as_deref());
+        let (user, name) = names(request);
         let page = RefusedPage {
             heading,
             text,
             detail,
             retry: &retry,
-            user: request.identity.map_or("", |identity| &identity.subject),
-            name: name.unwrap_or_default(),
+            user,
+            name,
+            again: "",
             sign_in: &sign_in,
             status: request.status.as_str(),
             request_id: request.request_id,
         };
         Some(show(theme.refused(&page), request.status))
+    }
+
+    /// To somebody whose sign-in is not enough.
+    fn show_step_up(
+        &self,
+        theme: &Theme,
+        request: &RefusedRequest<'_>,
+        demand: AuthenticationDemand,
+    ) -> Response<Bytes> {
+        let asked = demand_in_words(demand);
+        let (heading, text) = if request.opens {
+            (
+                "Please confirm that it is you",
+                format!("This page asks for {asked}."),
+            )
+        } else {
+            (
+                "Your form was not sent on",
+                format!(
+                    "What you sent asks for {asked}. Sign in again, then go back to the form and send it once more."
+                ),
+            )
+        };
+        let (user, name) = names(request);
+        let page = RefusedPage {
+            heading,
+            text: &text,
+            user,
+            name,
+            again: &SignInReason::StepUp(demand).address(&self.login_path(), request.next),
+            sign_in: &self.switch_path(request.next),
+            status: request.status.as_str(),
+            request_id: request.request_id,
+            ..RefusedPage::default()
+        };
+        show(theme.refused(&page), request.status)
+    }
+}
+
+/// Who is signed in, and the display name.
+fn names<'a>(request: &RefusedRequest<'a>) -> (&'a str, &'a str) {
+    let identity = request.identity;
+    let name = identity.and_then(|identity| identity.name.as_deref());
+    let user = identity.map_or("", |identity| &identity.subject);
+    (user, name.unwrap_or_default())
+}
+
+/// What a sign-in must be, for people.
+fn demand_in_words(demand: AuthenticationDemand) -> String {
+    let factor = if demand.second_factor {
+        " with a second factor"
+    } else {
+        ""
+    };
+    match demand.max_age {
+        Some(age) => {
+            let age = DurationInWords(age.as_secs());
+            format!("a sign-in{factor} within the last {age}")
+        }
+        None => format!("a sign-in{factor}"),
     }
 }
 
@@ -191,6 +257,27 @@ fn words(status: StatusCode) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_read_what_a_sign_in_must_be() {
+        let demand = |second_factor, seconds: Option<u64>| AuthenticationDemand {
+            second_factor,
+            max_age: seconds.map(std::time::Duration::from_secs),
+        };
+        for (demand, expected) in [
+            (demand(true, None), "a sign-in with a second factor"),
+            (
+                demand(false, Some(900)),
+                "a sign-in within the last 15 minutes",
+            ),
+            (
+                demand(true, Some(60)),
+                "a sign-in with a second factor within the last 1 minute",
+            ),
+        ] {
+            assert_eq!(demand_in_words(demand), expected);
+        }
+    }
 
     #[test]
     fn details_become_sentences() {

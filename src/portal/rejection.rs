@@ -41,6 +41,16 @@ struct ErrorBody<'a> {
     error_description: &'a str,
 }
 
+/// The same, with what stands for the password.
+#[derive(Serialize)]
+struct HalfBody<'a> {
+    detail: &'a str,
+    error: &'static str,
+    error_description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continuation: Option<&'a str>,
+}
+
 impl FormRejection {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let detail = self.detail(api);
@@ -163,8 +173,23 @@ impl LoginDenial {
                 "Invalid client",
                 WRONG_CLIENT,
             ),
+            (Self::SecondFactor | Self::NoFactor | Self::Continuation, api) => {
+                let status = match api {
+                    LoginApi::Token => StatusCode::BAD_REQUEST,
+                    LoginApi::Login | LoginApi::Refresh | LoginApi::Query => {
+                        StatusCode::UNAUTHORIZED
+                    }
+                };
+                let (error, detail) = match self {
+                    Self::SecondFactor => ("second_factor_required", SECOND_FACTOR),
+                    Self::NoFactor => ("second_factor_required", NO_FACTOR),
+                    _ => ("invalid_grant", NO_CONTINUATION),
+                };
+                (status, error, detail, detail)
+            }
+            // as after a wrong password: who sends both at once learns of neither
             (
-                Self::Invalid(_) | Self::TooLong(_),
+                Self::Invalid(_) | Self::TooLong(_) | Self::WrongCode(_),
                 LoginApi::Login | LoginApi::Refresh | LoginApi::Query,
             ) => (
                 StatusCode::UNAUTHORIZED,
@@ -172,7 +197,7 @@ impl LoginDenial {
                 "Invalid credentials",
                 WRONG,
             ),
-            (Self::Invalid(_) | Self::TooLong(_), LoginApi::Token) => (
+            (Self::Invalid(_) | Self::TooLong(_) | Self::WrongCode(_), LoginApi::Token) => (
                 StatusCode::BAD_REQUEST,
                 "invalid_grant",
                 "Invalid credentials",
@@ -184,6 +209,12 @@ impl LoginDenial {
                 "server_error",
                 NO_TOKEN,
                 NO_TOKEN,
+            ),
+            (Self::Unreadable, _) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                UNREADABLE,
+                UNREADABLE,
             ),
             // RFC 6749 has no word for it; this one comes closest
             (Self::LockedOut(_), _) => (
@@ -228,8 +259,45 @@ impl LoginDenial {
             Self::Busy => Some(1),
             Self::LockedOut(seconds) => Some(seconds),
             Self::Away | Self::DirectoryAway => Some(AWAY_SECONDS),
-            Self::Client | Self::Invalid(_) | Self::TooLong(_) | Self::NoToken(_) => None,
+            Self::Client
+            | Self::Invalid(_)
+            | Self::TooLong(_)
+            | Self::SecondFactor
+            | Self::NoFactor
+            | Self::WrongCode(_)
+            | Self::Continuation
+            | Self::Unreadable
+            | Self::NoToken(_) => None,
         }
+    }
+}
+
+impl LoginDenial {
+    /// The answer where the password was right, and something is missing; with what stands for the password.
+    pub(super) fn half_response(
+        self,
+        api: LoginApi,
+        continuation: Option<&str>,
+    ) -> Response<Bytes> {
+        let plain = self.into_response(api);
+        let (error, detail) = match self {
+            Self::WrongCode(_) => ("invalid_grant", WRONG_CODE),
+            Self::NoFactor => ("second_factor_required", NO_FACTOR),
+            _ => ("second_factor_required", SECOND_FACTOR),
+        };
+        let body = HalfBody {
+            detail,
+            error,
+            error_description: detail,
+            continuation,
+        };
+        let mut response = wire::json(plain.status(), &body);
+        for (name, value) in plain.headers() {
+            if *name == WWW_AUTHENTICATE {
+                response.headers_mut().insert(name, value.clone());
+            }
+        }
+        response
     }
 }
 
@@ -282,6 +350,13 @@ impl RefreshDenial {
 const WRONG: &str = "the user name or the password is wrong";
 const WRONG_CLIENT: &str = "the client id or the secret is missing or wrong";
 const BUSY: &str = "too many logins at once; try again";
+const SECOND_FACTOR: &str =
+    "a second factor is required; send a code of the app or a recovery code as `otp`";
+const NO_FACTOR: &str =
+    "a second factor is required, and this account has none yet; sign in with a browser to add one";
+const WRONG_CODE: &str = "the code is wrong, or was used before";
+const NO_CONTINUATION: &str = "the continuation is unknown, expired or used, or of another client";
+const UNREADABLE: &str = "the second factors of this account cannot be read";
 const NO_TOKEN: &str = "no token could be made";
 const LOCKED: &str = "Too many failed attempts";
 const LOCKED_OUT: &str = "too many failed attempts; try again later";

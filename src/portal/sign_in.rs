@@ -10,18 +10,23 @@ use super::account::AccountView;
 use super::body_format::BodyFormat;
 use super::denial::LoginDenial;
 use super::directory_sessions::{provider_claims, provider_session};
-use super::fields::{FormExtras, LoginRequest, extras, parse_password};
-use super::login::{LoginEvent, SignedIn, log_safe_name};
+use super::fields::{FormExtras, GrantRequest, LoginRequest, extras, parse_page_form};
+use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
-use super::page::{PageQuery, see_other, show};
+use super::page::{PageQuery, SignInReason, see_other, show};
 use super::redirect_loop::RedirectLoopGuard;
+use super::rejection::FormRejection;
 use super::return_path::ReturnPath;
+use super::second_factor::{Asking, LoginStep};
+use super::shown_factor::ShownFactor;
+use super::signed_in::SignedIn;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
+use crate::access::Identity;
 use crate::ambient;
 use crate::pages::{DurationInWords, SignInPage, Theme};
 use crate::session::BrowserSession;
-use crate::token::{AuthenticationMethods, LDAP, SessionId, SessionToken, SignIn};
+use crate::token::{LDAP, SessionId, SessionToken, SignIn};
 use crate::wire::Intake;
 
 /// The most characters of a typed name that are shown again.
@@ -32,6 +37,16 @@ const FOREIGN: &str =
 pub(super) const TOO_MANY_COOKIES: &str = "Your browser sent too many cookies of this site, and not every session that they hold could \
                                 be ended. Delete the cookies of this site, then sign in.";
 
+const TOO_LATE: &str = "That took too long, or was sent twice. Please sign in again.";
+const WRONG_CODE: &str = "The user name, the password or the code is wrong.";
+
+/// A form of the page as it was sent.
+pub(super) struct SentForm<'a> {
+    pub(super) theme: &'a Theme,
+    pub(super) intake: &'a Intake,
+    pub(super) typed: &'a FormExtras,
+}
+
 /// What the sign-in page shows.
 #[derive(Clone, Copy, Default)]
 pub(super) struct FormView<'a> {
@@ -39,38 +54,43 @@ pub(super) struct FormView<'a> {
     pub(super) user: &'a str,
     pub(super) error: &'a str,
     pub(super) notice: &'a str,
-    /// Somebody else is to sign in than the providers take the person for.
-    pub(super) is_switch: bool,
+    /// Why somebody signs in.
+    pub(super) reason: SignInReason,
     /// The form is shown, whether there are passwords or not.
     pub(super) is_local: bool,
 }
 
 impl Portal {
-    /// `GET`: the form, or who is signed in already.
-    pub(super) fn show_sign_in(
+    /// `GET`: the form, or who is signed in already. Browsers go straight on to the provider where there is no other way in,
+    /// and where that has refused to confirm their session: it may know the person still, or ask.
+    pub(super) async fn show_sign_in(
         &self,
         theme: &Theme,
         intake: &Intake,
         context: &PortalContext<'_>,
     ) -> Response<Bytes> {
         let query = PageQuery::read(intake.head.uri.query(), self.settings.paths);
-        if !query.switch
+        if !query.reason.asks_anew()
             && let Some(page) = self.show_account(theme, intake, context, AccountView::Account)
         {
             return page;
         }
-        if !query.stays()
-            && let Some(provider) = self.only_provider()
-        {
+        let provider = match self.only_provider() {
+            _ if query.stays() => None,
+            Some(provider) => Some(provider),
+            None => self.provider_that_refused(intake, context.now).await,
+        };
+        if let Some(provider) = provider {
             let name = provider.settings().name.as_str();
-            let address = self.provider_path(name, query.next.as_ref(), false);
+            let address = self.provider_path(name, query.next.as_ref(), query.reason);
             return see_other(&address).expect("a path of the gateway's own is a field value");
         }
+        let user = match (query.reason, context.caller) {
+            (SignInReason::StepUp(_), PortalCaller::Known { identity, .. }) => &*identity.subject,
+            (_, _) => "",
+        };
         let notice = match context.caller {
-            PortalCaller::Known { identity, .. } => format!(
-                "You are signed in as {}. That ends when you sign in as somebody else.",
-                identity.name.as_deref().unwrap_or(&identity.subject)
-            ),
+            PortalCaller::Known { identity, .. } => notice(query.reason, identity),
             PortalCaller::Anonymous | PortalCaller::Rejected(_) if query.signed_out => {
                 "You are signed out.".to_owned()
             }
@@ -79,7 +99,8 @@ impl Portal {
         let shown = FormView {
             next: query.next.as_ref(),
             notice: &notice,
-            is_switch: query.switch,
+            user,
+            reason: query.reason,
             is_local: query.local,
             ..FormView::default()
         };
@@ -93,7 +114,7 @@ impl Portal {
         status: StatusCode,
         shown: &FormView<'_>,
     ) -> Response<Bytes> {
-        let providers = self.provider_links(shown.next, shown.is_switch);
+        let providers = self.provider_links(shown.next, shown.reason);
         let has_form = providers.is_empty() || shown.is_local || self.takes_passwords();
         let form = SignInPage {
             action: &self.login_path(),
@@ -142,10 +163,19 @@ impl Portal {
         };
         let format = BodyFormat::of(&intake.head.headers).unwrap_or(BodyFormat::Form);
         let typed = extras(&format, &bytes);
-        match parse_password(&format, &bytes) {
-            Ok(request) => {
+        match parse_page_form(&format, &bytes) {
+            Ok(GrantRequest::Password(request)) => {
                 self.try_sign_in(theme, intake, request, &typed, context)
                     .await
+            }
+            Ok(GrantRequest::Continue(request)) => {
+                self.try_second_step(theme, intake, &request, &typed, context)
+                    .await
+            }
+            Ok(GrantRequest::Refresh(_) | GrantRequest::Client(_)) => {
+                let rejection = FormRejection::GrantType;
+                self.retell(theme, rejection.into_response(LoginApi::Login), &typed)
+                    .into()
             }
             Err(rejection) => self
                 .retell(theme, rejection.into_response(LoginApi::Login), &typed)
@@ -161,27 +191,53 @@ impl Portal {
         typed: &FormExtras,
         context: &PortalContext<'_>,
     ) -> PortalReply {
-        let now = context.now;
-        let user = log_safe_name(&request.username);
         let name = request.username.clone();
-        let begun = self.begin_session(request, intake, now).await;
-        let mut response = match &begun {
-            Ok((user, session)) => {
-                let next = ReturnPath::parse(&typed.next, self.settings.paths);
-                let landing = self.landing(next, user.identity(), context);
-                self.let_in(intake, session, &landing, now)
-            }
-            Err(denial) => self.retell(theme, denial.into_response(LoginApi::Login), typed),
+        let asking = self.asking(intake, &name, context.now);
+        let step = self.show_password(request, &asking).await;
+        let form = SentForm {
+            theme,
+            intake,
+            typed,
         };
-        if begun.is_ok() {
-            // names compare byte for byte: the user has the typed one
-            self.remember_device(intake, &name, now, response.headers_mut());
+        self.finish_sign_in(&form, &name, step, context).await
+    }
+
+    /// Who sends a form for this name.
+    pub(super) fn asking(&self, intake: &Intake, name: &str, now: u64) -> Asking {
+        Asking {
+            client: intake.client.accountable_address(),
+            device: self.known_device(intake, name, now),
+            now,
         }
+    }
+
+    /// Begins the session, or says what is missing.
+    pub(super) async fn finish_sign_in(
+        &self,
+        form: &SentForm<'_>,
+        name: &str,
+        step: Result<LoginStep, LoginDenial>,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        let mut second_factor = None;
+        let (response, outcome) = match step {
+            Ok(LoginStep::Done(user, shown)) => {
+                second_factor = shown;
+                let sign_in = SignIn::new(context.now, ShownFactor::methods(shown));
+                match self.let_in(form, name, (&user, sign_in), context).await {
+                    Ok(response) => (response, Ok(())),
+                    Err(denial) => (self.retell_denial(form, denial), Err(denial)),
+                }
+            }
+            Ok(LoginStep::Half(half)) => (self.show_second_step(form, &half), Err(half.why)),
+            Err(denial) => (self.retell_denial(form, denial), Err(denial)),
+        };
         PortalReply {
             response,
             login: Some(LoginEvent {
-                user,
-                outcome: begun.map(drop),
+                user: log_safe_name(name),
+                outcome,
+                second_factor,
             }),
             ..PortalReply::default()
         }
@@ -189,18 +245,14 @@ impl Portal {
 
     async fn begin_session(
         &self,
-        request: LoginRequest,
+        user: &SignedIn,
+        sign_in: SignIn,
         intake: &Intake,
         now: u64,
-    ) -> Result<(SignedIn, SessionToken), LoginDenial> {
-        let device = self.known_device(intake, &request.username, now);
-        let user = self
-            .authenticate_password(request, intake.client.accountable_address(), device)
-            .await?;
+    ) -> Result<SessionToken, LoginDenial> {
         let id = SessionId::from_bytes(ambient::random_bytes());
         let subject = &user.identity().subject;
-        let sign_in = SignIn::new(now, AuthenticationMethods::PASSWORD);
-        let (session, provider) = match (&user, &self.ldap) {
+        let (session, provider) = match (user, &self.ldap) {
             (SignedIn::Directory(identity), Some(ldap)) => {
                 let said = provider_claims(ldap, identity, now);
                 let session = self
@@ -224,18 +276,25 @@ impl Portal {
         self.sessions
             .begin_browser(id, record, self.times(now))
             .await?;
-        Ok((user, session))
+        Ok(session)
     }
 
-    fn let_in(
+    async fn let_in(
         &self,
-        intake: &Intake,
-        session: &SessionToken,
-        landing: &str,
-        now: u64,
-    ) -> Response<Bytes> {
-        let response = see_other(landing).expect("a parsed path is a field value");
-        self.give_session(intake, session, response, now)
+        form: &SentForm<'_>,
+        name: &str,
+        (user, sign_in): (&SignedIn, SignIn),
+        context: &PortalContext<'_>,
+    ) -> Result<Response<Bytes>, LoginDenial> {
+        let (intake, now) = (form.intake, context.now);
+        let session = self.begin_session(user, sign_in, intake, now).await?;
+        let next = ReturnPath::parse(&form.typed.next, self.settings.paths);
+        let landing = self.landing(next, user.identity(), context);
+        let response = see_other(&landing).expect("a parsed path is a field value");
+        let mut response = self.give_session(intake, &session, response, now);
+        // names compare byte for byte: the user has the typed one
+        self.remember_device(intake, name, now, response.headers_mut());
+        Ok(response)
     }
 
     /// Adds a new session to an answer.
@@ -267,10 +326,35 @@ impl Portal {
         response
     }
 
-    /// An answer for programs as a page for people: its status and fields, and the form once more.
+    pub(super) fn retell_denial(
+        &self,
+        form: &SentForm<'_>,
+        denial: LoginDenial,
+    ) -> Response<Bytes> {
+        let plain = denial.into_response(LoginApi::Login);
+        let said = match denial {
+            LoginDenial::Continuation => TOO_LATE.into(),
+            LoginDenial::WrongCode(_) => WRONG_CODE.into(),
+            _ => words(plain.status(), retry_after(&plain)),
+        };
+        self.retell_as(form.theme, plain, &said, form.typed)
+    }
+
+    /// An answer for programs as a page for people.
     fn retell(&self, theme: &Theme, plain: Response<Bytes>, typed: &FormExtras) -> Response<Bytes> {
         let error = words(plain.status(), retry_after(&plain));
-        let mut page = self.refuse(theme, plain.status(), &error, typed);
+        self.retell_as(theme, plain, &error, typed)
+    }
+
+    /// A page with the status and the fields of an answer for programs, and the form once more.
+    fn retell_as(
+        &self,
+        theme: &Theme,
+        plain: Response<Bytes>,
+        error: &str,
+        typed: &FormExtras,
+    ) -> Response<Bytes> {
+        let mut page = self.refuse(theme, plain.status(), error, typed);
         for (name, value) in plain.headers() {
             if *name != CONTENT_TYPE {
                 page.headers_mut().append(name.clone(), value.clone());
@@ -297,6 +381,23 @@ impl Portal {
             ..FormView::default()
         };
         self.show_form(theme, status, &shown)
+    }
+}
+
+/// What somebody reads who is signed in.
+fn notice(reason: SignInReason, identity: &Identity) -> String {
+    let name = identity.name.as_deref().unwrap_or(&identity.subject);
+    match reason {
+        SignInReason::Ordinary | SignInReason::Switch => {
+            format!("You are signed in as {name}. That ends when you sign in as somebody else.")
+        }
+        SignInReason::StepUp(demand) if demand.second_factor => format!(
+            "You are signed in as {name}. What you want to do asks for a second factor: please sign in with yours."
+        ),
+        SignInReason::StepUp(_) => format!(
+            "You are signed in as {name}. What you want to do asks for a sign-in that is not long ago: please confirm \
+             that it is you."
+        ),
     }
 }
 

@@ -90,6 +90,7 @@ fn user(identity: Identity, claims: Value) -> User {
         tokens_valid_after: None,
         claims: claims.as_object().cloned().map(Box::new),
         api_keys: Vec::new(),
+        totp: None,
     }
 }
 
@@ -242,6 +243,7 @@ fn assert_logged_in(reply: &PortalReply, why: &str) {
     let event = LoginEvent {
         user: "alice@example.com".into(),
         outcome: Ok(()),
+        second_factor: None,
     };
     assert_eq!(reply.login, Some(event), "{why}");
 }
@@ -388,6 +390,7 @@ fn refusals_are_the_same_byte_for_byte() {
         let event = LoginEvent {
             user: name.replace('+', " ").into(),
             outcome: Err(denial),
+            second_factor: None,
         };
         assert_eq!(reply.login, Some(event));
     }

@@ -5,11 +5,13 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::Portal;
-use super::page::{SIGNED_OUT, SWITCH, see_other, show};
+use super::page::{SIGNED_OUT, SignInReason, see_other, show};
 use super::redirect_loop::RedirectLoopGuard;
 use super::return_path::ReturnPath;
+use crate::access::AuthenticationDemand;
+use crate::oidc::Provider;
 use crate::pages::{CookieMissing, Theme};
-use crate::wire::{GatewayCookies, Site};
+use crate::wire::{Credential, CredentialSource, GatewayCookies, Scheme, Site};
 
 const LOST: &str = "Your browser did not send it back. Cookies may be blocked, or the address may be of another host, or \
                     of http instead of https. Allow cookies for this site and open it by its usual address.";
@@ -30,18 +32,52 @@ pub struct Visitor<'a> {
 impl Portal {
     /// The sign-in page's path, from where the browser comes back.
     pub fn sign_in_path(&self, next: Option<&ReturnPath>) -> String {
-        let prefix = &self.settings.own.prefix;
-        match next {
-            Some(next) => format!("{prefix}/login?next={}", next.encoded()),
-            None => format!("{prefix}/login"),
-        }
+        SignInReason::Ordinary.address(&self.login_path(), next)
     }
 
     /// The path of the form for somebody else than who is signed in.
     pub(super) fn switch_path(&self, next: Option<&ReturnPath>) -> String {
-        let path = self.sign_in_path(next);
-        let separator = if next.is_some() { '&' } else { '?' };
-        format!("{path}{separator}{SWITCH}")
+        SignInReason::Switch.address(&self.login_path(), next)
+    }
+
+    /// Where whoever is signed in signs in once more, to meet this demand: at the provider of the session, where it has
+    /// one, else on the sign-in page. Who has just signed in, and does not meet it, decides there how to go on: a provider
+    /// that asks nothing would send the browser back at once, again and again. `session` is the browser's credential.
+    pub fn step_up_path(
+        &self,
+        visitor: &Visitor<'_>,
+        session: Option<&Credential>,
+        demand: AuthenticationDemand,
+        now: u64,
+    ) -> String {
+        let next = visitor.next.as_ref();
+        let reason = SignInReason::StepUp(demand);
+        let is_new = self.has_just_signed_in(visitor.cookies, visitor.site.scheme, now);
+        let provider = session.filter(|_| !is_new);
+        match provider.and_then(|session| self.provider_of(session, now)) {
+            Some(provider) => self.provider_path(provider.settings().name.as_str(), next, reason),
+            None => reason.address(&self.login_path(), next),
+        }
+    }
+
+    /// The provider that the session of a browser began with.
+    fn provider_of(&self, session: &Credential, now: u64) -> Option<&Provider> {
+        if session.source() != CredentialSource::Cookie {
+            return None;
+        }
+        let session = self.browsers.verify(session.token(), now).ok()?;
+        self.provider(&session.provider?.provider)
+    }
+
+    /// Whether a browser has signed in within the last minute, as far as it says.
+    pub(super) fn has_just_signed_in(
+        &self,
+        cookies: &GatewayCookies,
+        scheme: Scheme,
+        now: u64,
+    ) -> bool {
+        let marker = self.settings.cookie.marker(cookies, scheme);
+        RedirectLoopGuard::read(marker, now).is_some()
     }
 
     /// The sign-in page's path, for a browser that has just been signed out.
@@ -90,11 +126,11 @@ impl Portal {
         let session = self.browsers.verify(session, now).ok()?;
         let name = &session.provider?.provider;
         self.provider(name)?;
-        Some(self.provider_path(name, next, false))
+        Some(self.provider_path(name, next, SignInReason::Ordinary))
     }
 
-    /// Sends a browser to the provider of its session, at this address. It does not count as one that comes back without
-    /// a session. `None` where there are no pages.
+    /// Sends a browser that has a session to where it is confirmed, at this address. It does not count as one that comes
+    /// back without a session. `None` where there are no pages.
     pub fn send_to_confirm(&self, address: &str) -> Option<Response<Bytes>> {
         self.settings.theme.as_ref()?;
         see_other(address)

@@ -23,6 +23,7 @@ mod proxy_protocol;
 mod rejections;
 mod release_memory;
 mod reload;
+mod reseal;
 mod retired_snapshots;
 mod run;
 mod signals;

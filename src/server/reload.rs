@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::file_watch::{Coverage, FileWatch};
 use super::manager::{self, ManagerWaits, Reread};
+use super::reseal::reseal;
 use super::retired_snapshots::RetiredSnapshots;
 use super::tls::ListenerTls;
 use super::{operators, sinks};
@@ -297,6 +298,9 @@ impl Reloader {
         operators::show_keys(&loaded.config, &self.target.metrics);
         let snapshot = Snapshot::new(loaded.config, &self.target.process_state);
         let former = self.target.shared.replace(snapshot);
+        if let Some(sealer) = self.target.shared.current().sealer_after(&former) {
+            reseal(self.target.process_state.sessions.clone(), sealer);
+        }
         self.target.loads.applied(load);
         if let Some(audit) = &self.target.process_state.audit {
             sinks::applied(audit, &loaded.digest, (services, users));

@@ -83,6 +83,14 @@ impl Sessions {
             .await
     }
 
+    /// Whether something that is good once was used, by whichever replica; it stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; then nobody knows.
+    pub async fn was_used(&self, key: OnceKey) -> Result<bool, StoreUnavailable> {
+        self.browser(|reply| BrowserJob::WasUsed(key, reply)).await
+    }
+
     /// Takes the right to renew a session at its provider; `false` where another replica has it.
     pub(super) async fn lease(&self, renewal: Renewal) -> Result<bool, StoreUnavailable> {
         self.browser(|reply| BrowserJob::Lease(renewal, reply))

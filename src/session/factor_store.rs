@@ -6,8 +6,8 @@ use std::fmt;
 
 use super::browser::OnceKey;
 use super::factors::{
-    FactorJob, FactorName, FactorPage, FactorRecord, FactorSwap, KEPT_FOR, KEPT_SIZE, KeepOnce,
-    StoredFactors, SwapFactors, UserHandle,
+    FactorJob, FactorName, FactorPage, FactorRecord, FactorSummary, FactorSwap, KEPT_FOR,
+    KEPT_SIZE, KeepOnce, StoredFactors, SwapFactors, UserHandle,
 };
 use super::job::Job;
 use super::reply::{JobReply, StoreUnavailable};
@@ -29,7 +29,7 @@ pub enum FactorError {
 }
 
 impl Sessions {
-    /// The second factors of a person; a record without any where nothing is kept.
+    /// The second factors of a person; a record without any where nothing is kept. What a former key has sealed is sealed anew.
     ///
     /// # Errors
     /// [`FactorError`]; then it is not known which the person has.
@@ -39,10 +39,16 @@ impl Sessions {
         sealer: &Sealer,
     ) -> Result<FactorRecord, FactorError> {
         let found = self.factors(|reply| FactorJob::Find(subject.into(), reply));
-        match found.await? {
-            Some(found) => found.open(sealer).ok_or(FactorError::Unreadable),
-            None => Ok(FactorRecord::new(ambient::random_bytes())),
+        let Some(found) = found.await? else {
+            return Ok(FactorRecord::new(ambient::random_bytes()));
+        };
+        let mut record = found.open(sealer).ok_or(FactorError::Unreadable)?;
+        if !found.is_current(sealer) {
+            let swapped = self.swap_factors(subject, &record, sealer).await?;
+            // who has replaced it meanwhile has sealed it, too
+            record.turn += u64::from(swapped == FactorSwap::Done);
         }
+        Ok(record)
     }
 
     /// Replaces the second factors of a person, if they are in the state that the new ones were made from (its `turn`), and no
@@ -59,6 +65,18 @@ impl Sessions {
         let factors = StoredFactors::seal(subject, record, sealer);
         let swap = SwapFactors { factors };
         self.factors(|reply| FactorJob::Swap(swap, reply)).await
+    }
+
+    /// What a person has added, without opening it; `None` where nothing is kept.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`].
+    pub async fn factor_summary(
+        &self,
+        subject: &str,
+    ) -> Result<Option<FactorSummary>, StoreUnavailable> {
+        let found = self.factors(|reply| FactorJob::Find(subject.into(), reply));
+        Ok(found.await?.map(|found| found.summary))
     }
 
     /// Forgets everything that is kept of a person's second factors, whether or not it can be read; says whether there was
@@ -106,6 +124,26 @@ impl Sessions {
     pub async fn list_factors(&self, from: u64) -> Result<FactorPage, StoreUnavailable> {
         self.factors(|reply| FactorJob::List(from, PAGE, reply))
             .await
+    }
+
+    /// Seals with the gateway's key what a former one has sealed, of everybody. Says how many people's factors cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreUnavailable`]; then some of them are sealed as before.
+    pub async fn seal_factors_anew(&self, sealer: &Sealer) -> Result<usize, StoreUnavailable> {
+        let (mut from, mut unreadable) = (Some(0), 0);
+        while let Some(place) = from {
+            let page = self.list_factors(place).await?;
+            for (subject, _) in &page.list {
+                match self.find_factors(subject, sealer).await {
+                    Ok(_) => {}
+                    Err(FactorError::Unreadable) => unreadable += 1,
+                    Err(FactorError::Unavailable(error)) => return Err(error),
+                }
+            }
+            from = page.next;
+        }
+        Ok(unreadable)
     }
 
     /// Keeps a value of up to 8 KiB that is read at most once, by whichever replica, until `until`, and for five minutes at the most.

@@ -67,7 +67,8 @@ pub struct RecentSignIn {
     pub time: SystemTime,
     /// How often it came in a row; the time is that of the last one.
     pub times: u64,
-    /// What it was, as the event is called: `login`, `login_failed`, `refresh_failed`, `logout`.
+    /// What it was, as the event is called: `login`, `login_failed`, `second_factor_required`,
+    /// `refresh_failed`, `logout`.
     pub event: &'static str,
     /// Why it failed; empty where it did not.
     pub reason: &'static str,

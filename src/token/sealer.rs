@@ -65,6 +65,19 @@ impl Sealer {
         }
     }
 
+    /// Seals as this one does, and opens what `former` could as well; `None` where both seal with one key. What was sealed with a key
+    /// pair is opened by its private key alone, which is not there any more where the pair has become one of `previous`.
+    #[must_use]
+    pub fn succeeding(&self, former: &Self) -> Option<Self> {
+        if self.current.id() == former.current.id() {
+            return None;
+        }
+        let mut both = self.clone();
+        let formers = std::iter::once(&former.current).chain(&former.others);
+        both.others.extend(formers.cloned());
+        Some(both)
+    }
+
     /// Encrypts a message for one use, bound to what `context` names, such as the session it belongs to.
     pub fn seal(&self, purpose: SealedFor, context: &[u8], message: &[u8]) -> Sealed {
         let salt = ambient::random_bytes::<SALT>();
@@ -81,6 +94,12 @@ impl Sealer {
             .expect("AES-GCM seals any message of less than 64 GiB");
         sealed.extend_from_slice(tag.as_ref());
         Sealed(sealed.into())
+    }
+
+    /// Whether the gateway's key has sealed it, and not one before.
+    pub fn is_current(&self, sealed: &Sealed) -> bool {
+        let id = sealed.0.get(1..=ID);
+        id.is_some_and(|id| *id == self.current.id())
     }
 
     /// The message, where one of the keys has sealed it for this use and this context.

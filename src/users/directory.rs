@@ -13,6 +13,7 @@ use super::password::PasswordHash;
 use super::work::{RefusalWork, Work};
 use crate::access::{Identity, Subjects};
 use crate::ambient;
+use crate::factors::TotpSecret;
 
 /// One user as the users file has it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct User {
     pub identity: Arc<Identity>,
     /// The password; `None`: no password login.
     pub password: Option<PasswordHash>,
+    /// The secret of an authenticator app, whose codes are asked for after the password; `None`: there is none.
+    pub totp: Option<TotpSecret>,
     /// A disabled user can neither log in nor use a token.
     pub disabled: bool,
     /// Tokens issued before this second since 1970 are refused.
@@ -298,6 +301,7 @@ mod tests {
                 ..Identity::default()
             }),
             password: cost.map(PasswordHash::dummy),
+            totp: None,
             disabled: false,
             tokens_valid_after: None,
             claims: None,

@@ -90,6 +90,7 @@ mod tests {
             tokens_valid_after: None,
             claims: None,
             api_keys: Vec::new(),
+            totp: None,
         }
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use http::header::{ACCEPT, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use super::host::Host;
 use super::peer::Scheme;
-
 use crate::text::list;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -62,6 +62,11 @@ impl Site {
             .strip_prefix(self.scheme.as_str().as_bytes())
             .and_then(|rest| rest.strip_prefix(b"://"));
         rest.is_some_and(|host| host.eq_ignore_ascii_case(self.host.as_bytes()))
+    }
+
+    /// The host by itself; `None` where it is malformed.
+    pub fn host_name(&self) -> Option<Host> {
+        Host::of_field(&self.host)
     }
 
     /// `https://host` and a path of it.

@@ -2,6 +2,7 @@
 
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
+use memchr::memchr_iter;
 
 pub use self::gateway_cookies::GatewayCookies;
 use self::gateway_cookies::{Own, Spelling, Which};
@@ -11,6 +12,7 @@ use super::fields::retain_fields;
 use super::peer::Scheme;
 
 mod gateway_cookies;
+mod joined;
 mod renewal;
 
 const HOST_PREFIX: &str = "__Host-";
@@ -98,6 +100,15 @@ impl SessionCookie {
         next.own(name.as_bytes()).is_none().then_some(name)
     }
 
+    /// Whether browsers send it to this host (lower-case, without port and trailing dot) because of its domain.
+    pub fn is_shared_with(&self, host: &str) -> bool {
+        let rest = self
+            .domain
+            .as_deref()
+            .and_then(|domain| host.strip_suffix(domain));
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
     /// The cookie's name towards a client of this scheme.
     pub fn name(&self, scheme: Scheme) -> &str {
         self.name.spelled(self.spelling(scheme))
@@ -133,40 +144,14 @@ impl SessionCookie {
         cookies
     }
 
-    /// Takes apart `Cookie` lines that a proxy has joined by commas, before and behind each cookie of the gateway, whose values
-    /// have no comma. Other commas may belong to a value.
-    pub fn unjoin(&self, headers: &mut HeaderMap) {
-        let lines: Vec<Option<HeaderValue>> = headers
-            .get_all(COOKIE)
-            .iter()
-            .map(|line| HeaderValue::from_bytes(&self.unjoin_line(line.as_bytes())).ok())
-            .collect();
-        if !lines.is_empty() {
-            replace_lines(headers, lines.into_iter().flatten());
-        }
-    }
-
-    fn unjoin_line(&self, line: &[u8]) -> Vec<u8> {
-        let (mut text, mut was_own) = (Vec::with_capacity(line.len()), false);
-        for (index, piece) in line.split(|byte| *byte == b',').enumerate() {
-            let begin = piece.split(|byte| *byte == b';').next().unwrap_or_default();
-            let is_own = self.own(cookie_name(begin)).is_some();
-            if index > 0 {
-                text.push(if is_own || was_own { b';' } else { b',' });
-            }
-            text.extend_from_slice(piece);
-            let end = piece.rsplit(|byte| *byte == b';').next();
-            was_own = self.own(cookie_name(end.unwrap_or_default())).is_some();
-        }
-        text
-    }
-
     /// What is left of a `Cookie` line; `None`: nothing.
     fn cut(&self, line: &HeaderValue, cookies: &mut GatewayCookies) -> Option<HeaderValue> {
         let bytes = line.as_bytes();
         let mut rest = Vec::new();
         let (mut at, mut cut_any) = (0, false);
-        for piece in bytes.split(|byte| *byte == b';') {
+        // byte by byte a long session would cost more than everything else about it
+        for end in memchr_iter(b';', bytes).chain([bytes.len()]) {
+            let piece = &bytes[at..end];
             match self.own(cookie_name(piece)) {
                 Some(own) => {
                     cookies.note(own, line, (at, piece), &self.name.pending);
@@ -174,7 +159,7 @@ impl SessionCookie {
                 }
                 None => rest.push(piece),
             }
-            at += piece.len() + 1;
+            at = end + 1;
         }
         if !cut_any {
             return Some(line.clone());

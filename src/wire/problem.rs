@@ -1,5 +1,7 @@
 //! Small JSON answers of the gateway itself: problem details (RFC 9457) and Bearer challenges (RFC 6750).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -69,6 +71,22 @@ impl Challenges {
         headers.append(WWW_AUTHENTICATE, bearer);
     }
 
+    /// 401 for a good token whose sign-in is not enough (RFC 9470, section 3). `what` would be: visible ASCII and spaces,
+    /// neither `"` nor `\`; at most `max_age` ago, where that matters. A user name and a password with the request are no
+    /// sign-in, so that they are not asked for.
+    pub fn insufficient_sign_in(&self, what: &str, max_age: Option<Duration>) -> Response<Bytes> {
+        let max_age = max_age.map(|age| format!(", max_age=\"{}\"", age.as_secs()));
+        let error = format!(
+            ", error=\"insufficient_user_authentication\", error_description=\"requires {what}\"{}",
+            max_age.unwrap_or_default()
+        );
+        let challenges = Self {
+            basic: false,
+            ..self.clone()
+        };
+        challenges.refuse(&format!("Requires {what}"), Some(&error))
+    }
+
     fn refuse(&self, detail: &str, error: Option<&str>) -> Response<Bytes> {
         let mut response = problem(StatusCode::UNAUTHORIZED, detail);
         self.write(response.headers_mut(), error);
@@ -83,6 +101,11 @@ impl Challenges {
     /// 401 for a user name and a password that are not accepted.
     pub fn invalid_password(&self) -> Response<Bytes> {
         self.refuse("Invalid credentials", None)
+    }
+
+    /// 401 for a user name and a password that do not count without a second factor; `why` says what to send.
+    pub fn password_alone(&self, why: &'static str) -> Response<Bytes> {
+        self.refuse(why, None)
     }
 
     /// 401 for a token that does not hold. `why` is fixed text in the characters of `error_description`: visible ASCII
@@ -169,6 +192,39 @@ mod tests {
             r#"Bearer realm="gatelatch", error="invalid_token", error_description="the token has expired""#
         );
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    }
+
+    #[test]
+    fn a_sign_in_that_is_not_enough_is_said_as_rfc_9470_says_it() {
+        let challenges = Challenges {
+            basic: true,
+            resource_metadata: Some("https://app.test/meta".into()),
+        };
+        let what = "a sign-in within the last 15m";
+        let response = challenges.insufficient_sign_in(what, Some(Duration::from_secs(900)));
+        let lines: Vec<_> = response
+            .headers()
+            .get_all(WWW_AUTHENTICATE)
+            .iter()
+            .collect();
+        assert_eq!(
+            lines,
+            [concat!(
+                r#"Bearer realm="gatelatch", error="insufficient_user_authentication", "#,
+                r#"error_description="requires a sign-in within the last 15m", max_age="900", "#,
+                r#"resource_metadata="https://app.test/meta""#
+            )]
+        );
+        assert_eq!(
+            (response.status(), &response.headers()[CACHE_CONTROL]),
+            (
+                StatusCode::UNAUTHORIZED,
+                &HeaderValue::from_static("no-store")
+            )
+        );
+        let response = Challenges::default().insufficient_sign_in("a second factor", None);
+        let line = response.headers()[WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(line.ends_with(r#"="requires a second factor""#), "{line}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The contract once more, written as plainly as it reads, with no code of the core but its types.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use gatelatch::access::{
-    AccessSubject, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods,
-    Requirement, RoleMatch, Rule, Subjects, UserMatch,
+    AccessSubject, Authentication, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected,
+    Identity, Methods, Requirement, RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
 use ipnet::IpNet;
@@ -138,11 +139,21 @@ fn answer(rule: &Rule, path: &[String], caller: &AccessSubject) -> Outcome {
         path,
         address: caller.address().known(),
     };
-    if conditions.iter().any(|one| request.fulfils(one, identity)) {
+    let signed_in = caller.authentication();
+    let fulfils = |one: &Condition| request.fulfils(one, identity, signed_in);
+    if conditions.iter().any(fulfils) {
         return Outcome::Allow;
     }
-    let helped = identity.is_none() && conditions.iter().any(|one| request.is_mendable(one));
-    if helped {
+    let best = Authentication::SignedIn {
+        age: Some(Duration::ZERO),
+        second_factor: true,
+    };
+    let steps_up = matches!(signed_in, Authentication::SignedIn { .. })
+        && conditions
+            .iter()
+            .any(|one| request.fulfils(one, identity, best));
+    let helped = identity.is_none() && conditions.iter().any(|one| request.is_mendable(one, best));
+    if steps_up || helped {
         Outcome::Challenge
     } else {
         Outcome::Forbid
@@ -165,7 +176,7 @@ impl Request<'_> {
     }
 
     /// Whether the condition has entries, and all of them hold.
-    fn fulfils(&self, one: &Condition, who: Option<&Identity>) -> bool {
+    fn fulfils(&self, one: &Condition, who: Option<&Identity>, signed_in: Authentication) -> bool {
         let roles = one
             .roles
             .iter()
@@ -179,7 +190,17 @@ impl Request<'_> {
             .claims
             .iter()
             .map(|claim| who.is_some_and(|who| self.has_claim(who, claim)));
-        let entries: Vec<bool> = roles.chain(user).chain(network).chain(claims).collect();
+        let second = one.sign_in.second_factor.then(|| match signed_in {
+            Authentication::SignedIn { second_factor, .. } => second_factor,
+            Authentication::WithoutSignIn => false,
+        });
+        let recent = one.sign_in.max_age.map(|max_age| match signed_in {
+            Authentication::SignedIn { age: Some(age), .. } => age <= max_age,
+            Authentication::SignedIn { age: None, .. } | Authentication::WithoutSignIn => false,
+        });
+        let of_sign_in = second.into_iter().chain(recent);
+        let entries = roles.chain(user).chain(network).chain(claims);
+        let entries: Vec<bool> = entries.chain(of_sign_in).collect();
         !entries.is_empty() && !entries.contains(&false)
     }
 
@@ -218,7 +239,7 @@ impl Request<'_> {
     }
 
     /// Whether the best of all identities, made to measure, would fulfil the condition from this address.
-    fn is_mendable(&self, one: &Condition) -> bool {
+    fn is_mendable(&self, one: &Condition, best: Authentication) -> bool {
         let mut who = Identity::default();
         for demand in &one.roles {
             let (RoleMatch::OneOf(roles) | RoleMatch::All(roles)) = demand;
@@ -241,7 +262,7 @@ impl Request<'_> {
                 values: value.into_iter().collect(),
             });
         }
-        self.fulfils(one, Some(&who))
+        self.fulfils(one, Some(&who), best)
     }
 }
 

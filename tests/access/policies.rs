@@ -1,17 +1,18 @@
 //! The promises of the policy, over random rule sets.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatelatch::access::{
-    AccessSubject, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions, Pattern, Policy,
-    RequestPath, RequestedPaths, Requirement, Rule,
+    AccessSubject, Authentication, CaseRule, Decision, ForbidReason, Methods, Mode, PathOptions,
+    Pattern, Policy, RequestPath, RequestedPaths, Requirement, Rule,
 };
 use gatelatch::analysis::explain;
 use http::Method;
 use proptest::prelude::*;
 
 use crate::model::{self, Outcome};
-use crate::strategies::{caller, identity, method, path, rules};
+use crate::strategies::{authentication, caller, identity, method, path, rules};
 
 fn case() -> impl Strategy<Value = CaseRule> {
     prop_oneof![Just(CaseRule::Sensitive), Just(CaseRule::Insensitive)]
@@ -114,15 +115,30 @@ proptest! {
     #[test]
     fn a_further_role_never_closes(
         rules in rules(), method in method(), raw in path(), identity in identity(), role in "[rst]",
+        authentication in authentication(),
     ) {
         let policy = build(rules, CaseRule::Sensitive);
         let path = parse(&raw);
         let mut more = identity.clone();
         more.roles.push(role.into());
-        let before = AccessSubject::known(Arc::new(identity), None);
-        let after = AccessSubject::known(Arc::new(more), None);
+        let before = AccessSubject::known(Arc::new(identity), None).authenticated(authentication);
+        let after = AccessSubject::known(Arc::new(more), None).authenticated(authentication);
         if outcome(&policy.decide(&method, &path, &before)) == Outcome::Allow {
             prop_assert_eq!(outcome(&policy.decide(&method, &path, &after)), Outcome::Allow);
+        }
+    }
+
+    #[test]
+    fn a_fresher_sign_in_or_a_second_factor_never_closes(
+        rules in rules(), method in method(), raw in path(), identity in identity(), authentication in authentication(),
+    ) {
+        let policy = build(rules, CaseRule::Sensitive);
+        let path = parse(&raw);
+        let subject = AccessSubject::known(Arc::new(identity), None).authenticated(authentication);
+        let best = Authentication::SignedIn { age: Some(Duration::ZERO), second_factor: true };
+        if outcome(&policy.decide(&method, &path, &subject)) == Outcome::Allow {
+            let again = subject.authenticated(best);
+            prop_assert_eq!(outcome(&policy.decide(&method, &path, &again)), Outcome::Allow);
         }
     }
 

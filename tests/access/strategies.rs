@@ -1,10 +1,11 @@
 //! Rules, paths and callers over alphabets so small that they collide.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatelatch::access::{
-    AccessSubject, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode,
-    Pattern, Requirement, RoleMatch, Rule, Subjects, UserMatch,
+    AccessSubject, Authentication, AuthenticationDemand, Claim, ClaimMatch, ClaimValue, Condition,
+    Expected, Identity, Methods, Mode, Pattern, Requirement, RoleMatch, Rule, Subjects, UserMatch,
 };
 use http::Method;
 use proptest::collection::vec;
@@ -113,8 +114,9 @@ fn condition() -> impl Strategy<Value = Condition> {
         prop::option::of(user_match()),
         networks,
         vec(claim_match(), 0..2),
+        demand(),
     )
-        .prop_map(|(roles, user, networks, claims)| Condition {
+        .prop_map(|(roles, user, networks, claims, sign_in)| Condition {
             roles,
             user,
             networks: networks
@@ -122,7 +124,23 @@ fn condition() -> impl Strategy<Value = Condition> {
                 .map(|net| net.parse().unwrap())
                 .collect(),
             claims,
+            sign_in,
         })
+}
+
+fn demand() -> impl Strategy<Value = AuthenticationDemand> {
+    let max_age = prop::option::weighted(0.2, select(vec![60, 900]).prop_map(Duration::from_secs));
+    (prop::bool::weighted(0.2), max_age).prop_map(|(second_factor, max_age)| AuthenticationDemand {
+        second_factor,
+        max_age,
+    })
+}
+
+pub(crate) fn authentication() -> impl Strategy<Value = Authentication> {
+    let age = prop::option::of(select(vec![0, 60, 61, 900, 901]).prop_map(Duration::from_secs));
+    let signed_in = (age, any::<bool>())
+        .prop_map(|(age, second_factor)| Authentication::SignedIn { age, second_factor });
+    prop_oneof![1 => Just(Authentication::WithoutSignIn), 3 => signed_in]
 }
 
 fn requirement() -> impl Strategy<Value = Requirement> {
@@ -179,9 +197,10 @@ pub(crate) fn caller() -> impl Strategy<Value = AccessSubject> {
     let address = prop::option::of(select(
         addresses.map(|address| address.parse().unwrap()).to_vec(),
     ));
-    (address, 0..4, identity()).prop_map(|(address, kind, identity)| match kind {
+    let parts = (address, 0..4, identity(), authentication());
+    parts.prop_map(|(address, kind, identity, authentication)| match kind {
         0 => AccessSubject::anonymous(address),
         1 => AccessSubject::rejected(address),
-        _ => AccessSubject::known(Arc::new(identity), address),
+        _ => AccessSubject::known(Arc::new(identity), address).authenticated(authentication),
     })
 }

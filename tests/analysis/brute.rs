@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatelatch::access::{
-    AccessSubject, Decision, Identity, Methods, PathOptions, RequestPath, lies_in,
+    AccessSubject, Authentication, Decision, Identity, Methods, PathOptions, RequestPath, lies_in,
 };
 use gatelatch::analysis::ConfigurationView;
 use gatelatch::analysis::diff::{
@@ -22,6 +23,13 @@ pub(crate) struct Request {
     pub(crate) path: String,
 }
 
+/// From where a caller comes, and how it has authenticated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Comes {
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) authentication: Authentication,
+}
+
 /// What decides, and whether the request is forwarded to which service and how.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
@@ -33,7 +41,7 @@ pub(crate) fn outcome(
     view: &ConfigurationView<'_>,
     request: &Request,
     who: Option<&Arc<Identity>>,
-    address: Option<IpAddr>,
+    comes: Comes,
 ) -> Outcome {
     let nowhere = |source| Outcome { source, to: None };
     let path = RequestPath::parse(&request.path, PathOptions::default()).unwrap();
@@ -54,8 +62,10 @@ pub(crate) fn outcome(
     };
     let service = &view.services[index];
     let caller = match who {
-        Some(who) => AccessSubject::known(Arc::clone(who), address),
-        None => AccessSubject::anonymous(address),
+        Some(who) => {
+            AccessSubject::known(Arc::clone(who), comes.address).authenticated(comes.authentication)
+        }
+        None => AccessSubject::anonymous(comes.address),
     };
     let stripped = service
         .strip_path
@@ -184,11 +194,12 @@ pub(crate) fn segments(path: &str) -> Vec<String> {
 pub(crate) fn holds(
     class: &CallerClass,
     who: Option<&Identity>,
-    address: Option<IpAddr>,
+    comes: Comes,
     path: &str,
     person: Option<usize>,
 ) -> bool {
     let segments = segments(path);
+    let address = comes.address;
     let from = match class.from {
         AddressClass::Anywhere => true,
         AddressClass::In(network) => address.is_some_and(|address| lies_in(address, &network)),
@@ -201,6 +212,7 @@ pub(crate) fn holds(
                 subject,
                 roles,
                 claims,
+                sign_in,
             },
             Some(who),
         ) => {
@@ -210,6 +222,7 @@ pub(crate) fn holds(
                 CallerSubject::Segment(position) => *segments[*position] == *who.subject,
             };
             subject
+                && sign_in.is_met_by(comes.authentication)
                 && roles.iter().all(|role| who.roles.contains(role))
                 && claims.iter().all(|one| has(one, who, &segments))
         }
@@ -264,6 +277,7 @@ pub(crate) fn least(class: &CallerClass, path: &str) -> Option<Arc<Identity>> {
         subject,
         roles,
         claims,
+        ..
     } = &class.who
     else {
         return None;
@@ -289,6 +303,27 @@ pub(crate) fn least(class: &CallerClass, path: &str) -> Option<Arc<Identity>> {
         claims: claims.collect(),
         ..Identity::default()
     }))
+}
+
+/// The ways to authenticate of a member of this class that may be among the witnesses.
+pub(crate) fn ways(class: &CallerClass) -> Vec<Authentication> {
+    match &class.who {
+        CallerKind::Known { sign_in, .. } => vec![sign_in.least()],
+        CallerKind::Anonymous => vec![Authentication::WithoutSignIn],
+        CallerKind::People { .. } => authentications(),
+    }
+}
+
+/// Ways to authenticate of every class that the random rules make, and without a sign-in.
+pub(crate) fn authentications() -> Vec<Authentication> {
+    let ages = [None, Some(901), Some(900), Some(60)];
+    let signed_in = ages.into_iter().flat_map(|age: Option<u64>| {
+        [false, true].map(|second_factor| Authentication::SignedIn {
+            age: age.map(Duration::from_secs),
+            second_factor,
+        })
+    });
+    signed_in.chain([Authentication::WithoutSignIn]).collect()
 }
 
 /// Addresses of every class that the random networks make.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gatelatch::access::{CaseRule, Identity, Methods, Pattern, Requirement, Rule};
+use gatelatch::access::{Authentication, CaseRule, Identity, Methods, Pattern, Requirement, Rule};
 use gatelatch::analysis::ConfigurationView;
 use gatelatch::analysis::diff::{
     AddressClass, CallerKind, CallerSubject, ClaimClass, ComparedUser, PolicyChange, compare,
@@ -13,7 +13,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::brute::{
-    Request, addresses, effect, holds, is_about, least, lies_in_one, named_methods, outcome,
+    Comes, Request, addresses, authentications, effect, holds, is_about, least, lies_in_one,
+    named_methods, outcome, ways,
 };
 use crate::strategies::identity;
 use crate::worlds::{Recipe, ServiceRecipe, pair, people};
@@ -67,9 +68,32 @@ fn folds(old: &ConfigurationView<'_>, new: &ConfigurationView<'_>) -> bool {
 type Asker<'a> = (
     Option<&'a Arc<Identity>>,
     Option<&'a Arc<Identity>>,
-    Option<IpAddr>,
+    Comes,
     Option<usize>,
 );
+
+/// From where and how callers come: where some rule asks for a sign-in, with two ways to authenticate at each address, which
+/// differ from one to the next.
+fn circumstances(old: &ConfigurationView<'_>, new: &ConfigurationView<'_>) -> Vec<Comes> {
+    let services = old.services.iter().chain(&new.services);
+    let rules = services.flat_map(|service| service.policy.rules());
+    let mut conditions = rules.flat_map(|rule| rule.requirement.conditions());
+    let ways = if conditions.any(|condition| !condition.sign_in.is_empty()) {
+        authentications()
+    } else {
+        vec![Authentication::WithoutSignIn; 2]
+    };
+    let each = addresses().into_iter().enumerate();
+    let each = each.flat_map(|(index, address)| {
+        [2 * index, 2 * index + 1].map(|way| Comes {
+            address,
+            authentication: ways[way % ways.len()],
+        })
+    });
+    let mut each: Vec<_> = each.collect();
+    each.dedup();
+    each
+}
 
 fn check(
     recipes: &(Recipe, Recipe),
@@ -80,29 +104,25 @@ fn check(
     let (old, new) = (old.view(), new.view());
     let changes = compare(&old, &new, people, &mut |_| {});
     let (fold, named) = (folds(&old, &new), named_methods([&old, &new]));
-    let addresses = addresses();
+    let circumstances = circumstances(&old, &new);
     let mut askers: Vec<Asker<'_>> = Vec::new();
-    for address in &addresses {
-        askers.push((None, None, *address, None));
+    for comes in &circumstances {
+        askers.push((None, None, *comes, None));
         askers.extend(
             strangers
                 .iter()
-                .map(|who| (Some(who), Some(who), *address, None)),
+                .map(|who| (Some(who), Some(who), *comes, None)),
         );
         let members = people.iter().enumerate();
-        askers.extend(members.map(|(index, one)| {
-            (
-                one.before.as_ref(),
-                one.after.as_ref(),
-                *address,
-                Some(index),
-            )
-        }));
+        askers
+            .extend(members.map(|(index, one)| {
+                (one.before.as_ref(), one.after.as_ref(), *comes, Some(index))
+            }));
     }
     for request in requests() {
-        for (before, after, address, person) in &askers {
-            let was = outcome(&old, &request, *before, *address);
-            let is = outcome(&new, &request, *after, *address);
+        for (before, after, comes, person) in &askers {
+            let was = outcome(&old, &request, *before, *comes);
+            let is = outcome(&new, &request, *after, *comes);
             let Some(effect) = effect(&was, &is) else {
                 continue;
             };
@@ -113,7 +133,7 @@ fn check(
                         names(
                             change,
                             who.map(|who| &**who),
-                            *address,
+                            *comes,
                             &request,
                             *person,
                             people,
@@ -127,7 +147,7 @@ fn check(
                 request,
                 effect.as_str(),
                 who,
-                address,
+                comes,
                 was,
                 is,
                 changes
@@ -135,7 +155,7 @@ fn check(
         }
     }
     for change in &changes {
-        witness(change, &old, &new, people, &addresses)?;
+        witness(change, &old, &new, people)?;
     }
     Ok(())
 }
@@ -144,7 +164,7 @@ fn check(
 fn names(
     change: &PolicyChange,
     who: Option<&Identity>,
-    address: Option<IpAddr>,
+    comes: Comes,
     request: &Request,
     person: Option<usize>,
     people: &[ComparedUser],
@@ -154,10 +174,9 @@ fn names(
         people[index].before == people[index].after || change.affected.contains(&index)
     });
     change.callers.iter().any(|class| match class.who {
-        CallerKind::People { .. } => holds(class, who, address, &request.path, person),
+        CallerKind::People { .. } => holds(class, who, comes, &request.path, person),
         CallerKind::Anonymous | CallerKind::Known { .. } => {
-            (listed || depends_on_path(&class.who))
-                && holds(class, who, address, &request.path, None)
+            (listed || depends_on_path(&class.who)) && holds(class, who, comes, &request.path, None)
         }
     })
 }
@@ -181,8 +200,8 @@ fn witness(
     old: &ConfigurationView<'_>,
     new: &ConfigurationView<'_>,
     people: &[ComparedUser],
-    addresses: &[Option<IpAddr>],
 ) -> Result<(), TestCaseError> {
+    let addresses = addresses();
     let host = change.witness.host.to_string().leak();
     let request = Request {
         method: change.witness.method.clone(),
@@ -205,11 +224,17 @@ fn witness(
             AddressClass::In(network) => lies_in_one(**address, &network),
         });
         let shows = |address: &Option<IpAddr>| {
-            let was = outcome(old, &request, before.as_ref(), *address);
-            let is = outcome(new, &request, after.as_ref(), *address);
-            effect(&was, &is) == Some(change.effect)
-                && was.source == change.before
-                && is.source == change.after
+            ways(class).into_iter().any(|authentication| {
+                let comes = Comes {
+                    address: *address,
+                    authentication,
+                };
+                let was = outcome(old, &request, before.as_ref(), comes);
+                let is = outcome(new, &request, after.as_ref(), comes);
+                effect(&was, &is) == Some(change.effect)
+                    && was.source == change.before
+                    && is.source == change.after
+            })
         };
         prop_assert!(places.any(shows), "no witness for {class:?} of {change:#?}");
     }

@@ -90,7 +90,8 @@ fn caller(
         claims: claims.collect(),
         ..Identity::default()
     };
-    AccessSubject::known(Arc::new(identity), address)
+    let demand = condition.map(|one| one.sign_in).unwrap_or_default();
+    AccessSubject::known(Arc::new(identity), address).authenticated(demand.least())
 }
 
 /// The answer of this very rule; `None` where another one is more specific.

@@ -2,7 +2,8 @@
 
 Prints as JSON what it found; with a folder as the last argument it keeps pictures there. What is done is the third argument:
 `whole` (a gateway with passwords beside the provider), `alone` (with the provider only, where signing out ends the session there),
-`renewal` (sessions that are to be confirmed soon) or `front` (behind another proxy).
+`renewal` (sessions that are to be confirmed soon), `front` (behind another proxy) or `replicas` (two gateways with one store, whose
+addresses are the first argument with a comma between them).
 """
 
 import itertools
@@ -13,7 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import sync_playwright
 
-gateway, chromium, part, *folder = sys.argv[1:]
+addresses, chromium, part, *folder = sys.argv[1:]
+gateways = addresses.split(",")
+gateway = gateways[0]
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 320, "height": 568}}
 CORP = "Corporate account"
 
@@ -24,7 +27,15 @@ def keep(page, name):
 
 
 def here(page):
-    return page.url.removeprefix(gateway)
+    return next((page.url.removeprefix(own) for own in gateways if is_at(page.url, own)), page.url)
+
+
+def is_at(url, own):
+    return url.startswith(f"{own}/")
+
+
+def is_back(url):
+    return any(is_at(url, own) for own in gateways)
 
 
 def give(page, name):
@@ -38,21 +49,21 @@ def give(page, name):
 def agree(page):
     """Whatever the provider still asks: consent, and whether the account before is to be left."""
     for _ in range(4):
-        if page.url.startswith(gateway):
+        if is_back(page.url):
             break
         page.locator("button[type=submit], noscript button, form button").first.click()
-    page.wait_for_url(f"{gateway}/**")
+    page.wait_for_url(is_back)
 
 
 def cookies(context, name):
     return [cookie for cookie in context.cookies() if cookie["name"].startswith(name)]
 
 
-def ended(page):
+def ended(page, at=gateway):
     """Where a page leads once the session has ended."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        page.goto(f"{gateway}/jobs")
+        page.goto(f"{at}/jobs")
         if "/auth/login" in page.url:
             break
         page.wait_for_timeout(200)
@@ -202,10 +213,73 @@ def front(browser):
     return found
 
 
+def replicas(browser):
+    """Cookies are those of a host, whatever the port: both replicas get them."""
+    one, other = gateways
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    issuers = set()
+    page.on("request", lambda request: issuers.update(parse_qs(urlsplit(request.url).query).get("iss", [])))
+
+    def session():
+        return next(one for one in context.cookies() if one["name"] == "gatelatch")
+
+    def sign_in(at):
+        page.goto(f"{at}/jobs?page=2")
+        page.get_by_role("link", name=CORP).click()
+        if not is_back(page.url):
+            give(page, "ann+staff")
+        return told(at)
+
+    def told(at):
+        page.goto(f"{at}/jobs?page=3")
+        return [at == one, here(page), page.inner_text("body")]
+
+    def refused(at, cookie):
+        """Where somebody is led who has kept the cookie of a session that has ended."""
+        context.add_cookies([cookie])
+        led = ended(page, at)
+        context.clear_cookies(name="gatelatch")
+        return led
+
+    def sign_out(at):
+        cookie = session()
+        page.goto(f"{at}/auth/logout")
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Yes, sign me out").click()
+        page.wait_for_url(is_back)
+        return cookie, [here(page), page.get_by_role("status").inner_text()]
+
+    # in by the one, seen by the other, and renewed by whichever
+    found = {"in": [sign_in(one), told(other)], "renewals": []}
+    for at in (other, one, other):
+        before, end, renewed = session()["value"], time.monotonic() + 30, False
+        while time.monotonic() < end and not renewed:
+            led = told(at)
+            renewed = session()["value"] != before
+            page.wait_for_timeout(200)
+        found["renewals"].append([renewed, led, told(one if at == other else other)])
+
+    # out by either, there too, and at the other
+    cookie, out = sign_out(other)
+    found["out_at_other"] = [out, refused(one, cookie)]
+    found["in_again"] = [sign_in(other), told(one)]
+    cookie, out = sign_out(one)
+    found["out_at_one"] = [out, refused(other, cookie)]
+
+    # the provider tells the one
+    found["in_once_more"] = [sign_in(one), told(other)]
+    cookie = session()
+    page.goto(f"{issuers.pop()}/session/end")
+    page.get_by_role("button", name="Yes, sign me out").click()
+    found["out_at_provider"] = [refused(other, cookie), refused(one, cookie)]
+    return found
+
+
 with sync_playwright() as playwright:
     # a container's root has no sandbox
     args = ["--no-sandbox", "--host-resolver-rules=MAP app.test 127.0.0.1"]
     browser = playwright.chromium.launch(executable_path=chromium, args=args)
-    parts = {"whole": whole, "alone": alone, "renewal": renewal, "front": front}
+    parts = {"whole": whole, "alone": alone, "renewal": renewal, "front": front, "replicas": replicas}
     print(json.dumps(parts[part](browser)))
     browser.close()

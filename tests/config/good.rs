@@ -4,7 +4,8 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
 use gatelatch::access::{
-    CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods, PathOptions,
+    AuthenticationDemand, CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Methods,
+    PathOptions,
 };
 use gatelatch::access::{Mode, Requirement, RoleMatch, Rule, RuleId, UserMatch};
 use gatelatch::config::{Code, Config, Listen, LogFormat, ProxiedTls, ProxyMode, ProxyProtocol};
@@ -444,6 +445,10 @@ services:
 fn the_grammar_of_allow() {
     let any_of = |condition: Condition| Requirement::AnyOf(vec![condition]);
     let empty = Condition::default;
+    let sign_in = |second_factor, seconds: Option<u64>| AuthenticationDemand {
+        second_factor,
+        max_age: seconds.map(Duration::from_secs),
+    };
     let claim = |expected| {
         vec![ClaimMatch {
             name: "c".into(),
@@ -516,6 +521,28 @@ fn the_grammar_of_allow() {
             "{ claims: { c: '12' } }",
             any_of(Condition {
                 claims: claim(Expected::Value(ClaimValue::Text("12".into()))),
+                ..empty()
+            }),
+        ),
+        (
+            "{ second_factor: true }",
+            any_of(Condition {
+                sign_in: sign_in(true, None),
+                ..empty()
+            }),
+        ),
+        (
+            "{ roles: [a], second_factor: true, max_age: 15m }",
+            any_of(Condition {
+                roles: vec![one_of(&["a"])],
+                sign_in: sign_in(true, Some(900)),
+                ..empty()
+            }),
+        ),
+        (
+            "{ max_age: 5s }",
+            any_of(Condition {
+                sign_in: sign_in(false, Some(5)),
                 ..empty()
             }),
         ),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::step_up::made::{Made, now};
 use crate::support::checks::Check;
 use crate::support::commands::{folder, gatelatch, json, text};
 use crate::support::{Answer, Connection, Gateway, RawUpstream, gateway, sign_in};
@@ -47,6 +48,8 @@ const RULES: &str = "
       - { path: /outside, allow: { networks: [192.0.2.0/24] } }
       - { path: /closed, allow: nobody }
       - { path: /trial, allow: { roles: [recruiter] }, mode: report }
+      - { path: /vault, allow: { second_factor: true } }
+      - { path: /recent, allow: { roles: [candidate], max_age: 15m } }
   api:
     hosts: [app.test]
     path: /api
@@ -79,7 +82,21 @@ struct Case {
     path: &'static str,
     user: Option<&'static str>,
     outcome: Outcome,
+    sign_in: SignedIn,
 }
+
+/// How the user of a case has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignedIn {
+    /// With a password, just now.
+    Now,
+    /// The same, 20 minutes ago.
+    Before,
+    /// With a second factor, just now.
+    WithSecondFactor,
+}
+
+use SignedIn::{Before, Now, WithSecondFactor};
 
 const fn case(
     method: &'static str,
@@ -94,6 +111,15 @@ const fn case(
         path,
         user,
         outcome,
+        sign_in: Now,
+    }
+}
+
+/// The case of Carl, who has signed in so.
+const fn carl(path: &'static str, sign_in: SignedIn, outcome: Outcome) -> Case {
+    Case {
+        sign_in,
+        ..case("GET", "app.test", path, CARL, outcome)
     }
 }
 
@@ -117,6 +143,15 @@ const CASES: &[Case] = &[
     case("GET", "app.test", "/other", RITA, Forbidden),
     case("GET", "app.test", "/trial", CARL, Reported),
     case("GET", "app.test", "/trial", RITA, Allowed),
+    case("GET", "app.test", "/vault", None, Unauthenticated),
+    carl("/vault", Now, Unauthenticated),
+    carl("/vault", Before, Unauthenticated),
+    carl("/vault", WithSecondFactor, Allowed),
+    case("GET", "app.test", "/recent", None, Unauthenticated),
+    case("GET", "app.test", "/recent", RITA, Forbidden),
+    carl("/recent", Now, Allowed),
+    carl("/recent", Before, Unauthenticated),
+    carl("/recent", WithSecondFactor, Allowed),
     case("GET", "app.test", "/public/a;b", None, BadRequest),
     case("GET", "app.test", "/public//b", None, BadRequest),
     case("GET", "app.test", "/public/a%2Fb", None, BadRequest),
@@ -136,8 +171,8 @@ const CASES: &[Case] = &[
 impl Case {
     fn shown(&self) -> String {
         format!(
-            "{} {}{} as {:?}",
-            self.method, self.host, self.path, self.user
+            "{} {}{} as {:?}, signed in {:?}",
+            self.method, self.host, self.path, self.user, self.sign_in
         )
     }
 
@@ -150,6 +185,11 @@ impl Case {
     /// The ways in which the user can send it: a token of the gateway, or the session of a browser beside a bearer token
     /// of the service's own.
     fn credentials(&self, gateway: &Gateway) -> Vec<String> {
+        if let Some(made) = self.made() {
+            let session = made.session("carl");
+            let session = format!("Sec-Fetch-Site: same-origin\r\n{session}");
+            return vec![made.bearer("carl"), session];
+        }
         let beside = self.user.map(|user| {
             let session = sign_in(gateway, user);
             format!("Authorization: Bearer app-token\r\nSec-Fetch-Site: same-origin\r\n{session}")
@@ -157,6 +197,15 @@ impl Case {
         std::iter::once(self.bearer(gateway))
             .chain(beside)
             .collect()
+    }
+
+    /// A sign-in that is not of now, or not with a password alone.
+    fn made(&self) -> Option<Made> {
+        match self.sign_in {
+            Now => None,
+            Before => Some(Made::at(now() - 1200)),
+            WithSecondFactor => Some(Made::at(now()).with(&["pwd", "mfa"])),
+        }
     }
 
     fn is_forwarded(&self) -> bool {
@@ -345,6 +394,11 @@ fn explain_has_the_outcome_of_the_table() {
         let url = format!("http://{}{}", case.host, case.path);
         let mut arguments = vec!["explain", case.method, &url, "--address", "127.0.0.1"];
         arguments.extend(case.user.iter().flat_map(|user| ["--as", user]));
+        match case.sign_in {
+            Now => {}
+            Before => arguments.extend(["--age", "20m"]),
+            WithSecondFactor => arguments.push("--second-factor"),
+        }
         let output = gatelatch(folder.path(), &arguments);
         let expected = match case.outcome {
             Allowed => 0,
@@ -378,6 +432,11 @@ fn tests_of_a_configuration_have_the_outcome_of_the_table() {
                 )
             })
             .unwrap_or_default();
+        let sign_in = match case.sign_in {
+            Now => "",
+            Before => "age: 20m, ",
+            WithSecondFactor => "second_factor: true, ",
+        };
         let expect = match case.outcome {
             Allowed => "allowed",
             Unauthenticated => "unauthenticated",
@@ -386,7 +445,7 @@ fn tests_of_a_configuration_have_the_outcome_of_the_table() {
             NotFound => "not_found",
         };
         format!(
-            "  - {{ request: '{} http://{}{}', as: {{ {user}address: 127.0.0.1 }}, expect: {expect} }}\n",
+            "  - {{ request: '{} http://{}{}', as: {{ {user}{sign_in}address: 127.0.0.1 }}, expect: {expect} }}\n",
             case.method, case.host, case.path
         )
     };
@@ -403,6 +462,17 @@ fn bearer_of(caller: &Value, change: &Value, gateway: &Gateway) -> Option<String
     let users = change["users"].as_array().unwrap();
     match (caller["kind"].as_str().unwrap(), users.first()) {
         ("anonymous", _) => Some(String::new()),
+        // the least sign-in of the class: without a demand one of which nothing is known
+        ("known", Some(user)) => {
+            let (second_factor, age) = (&caller["second_factor"], caller["max_age"].as_u64());
+            let made = age.map_or_else(Made::unknown, |age| Made::at(now() - age + 2));
+            let made = match second_factor.as_bool() {
+                Some(true) if age.is_none() => Made::at(now() - 10_000).with(&["mfa"]),
+                Some(true) => made.with(&["mfa"]),
+                _ => made,
+            };
+            Some(made.bearer(user.as_str().unwrap()))
+        }
         (_, Some(user)) => Some(gateway.bearer(user.as_str().unwrap())),
         _ => None,
     }

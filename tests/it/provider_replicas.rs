@@ -122,6 +122,20 @@ fn a_session_that_its_provider_refuses_ends_at_all_replicas() {
         (jobs(&one, &cookie), jobs(&other, &cookie)) == (401, 401)
     });
     assert_eq!(shown(&provider), ["refresh 1"]);
+    // people are sent to the provider again, by whichever replica, unless they want to stay
+    for replica in [&one, &other] {
+        let leads = |path: &str| {
+            let answer = open(replica, path, &cookie);
+            (answer.status, answer.headers("location").concat())
+        };
+        let page = "/auth/login?next=/jobs".to_owned();
+        assert_eq!(leads("/jobs"), (303, page.clone()));
+        let again = "/auth/login/corp?next=/jobs".to_owned();
+        assert_eq!(leads(&page), (303, again));
+        for stays in ["&local", "&switch", "&signed-out"] {
+            assert_eq!(leads(&format!("{page}{stays}")).0, 200, "{stays}");
+        }
+    }
 }
 
 #[test]

@@ -57,6 +57,13 @@ pub struct Visit {
     cookie: String,
 }
 
+impl Visit {
+    /// The path and the `Cookie` line with which the browser comes back.
+    pub fn brought(&self) -> (&str, &str) {
+        (&self.callback, &self.cookie)
+    }
+}
+
 fn location(answer: &Answer) -> String {
     answer.headers("location").concat()
 }
@@ -108,7 +115,7 @@ pub fn come_back_through(front: SocketAddr, visit: &Visit) -> Answer {
 }
 
 /// The next event of a sign-in that has failed, once the provider is known.
-fn login_failed(gateway: &Gateway) -> Value {
+pub fn login_failed(gateway: &Gateway) -> Value {
     let mut failures = std::iter::repeat_with(|| gateway.named_event("login_failed"));
     let is_known = |event: &Value| !event.to_string().contains("metadata are not known yet");
     failures.find(is_known).unwrap()

@@ -10,7 +10,7 @@ use crate::support::{
     python,
 };
 
-const SERVICES: &str = "
+pub const SERVICES: &str = "
   app:
     upstream: http://UPSTREAM
     rules:
@@ -19,7 +19,7 @@ const SERVICES: &str = "
       - { path: /favicon.ico, allow: anyone }
 ";
 
-const SECRET: &str = "the secret of the gateway as a client of the provider";
+pub const SECRET: &str = "the secret of the gateway as a client of the provider";
 
 /// Runs a part of the script with a browser; `None` where there is none. `GATELATCH_TEST_PICTURES` names a folder for
 /// pictures.

@@ -110,6 +110,7 @@ impl Party {
             prompt: None,
             login_hint: None,
             max_age: self.max_age,
+            acr_values: &self.provider.settings().second_factor.acr,
         })
     }
 

@@ -9,7 +9,7 @@ use gatelatch::session::{
     StoredPasskey, TotpFactor,
 };
 use gatelatch::telemetry::metrics::Metrics;
-use gatelatch::token::{Key, Sealer};
+use gatelatch::token::{Key, KeySet, Sealer};
 
 use crate::support::{Redis, on_a_port, until};
 
@@ -168,6 +168,27 @@ async fn assert_read_once(one: &Sessions, other: &Sessions) {
         Ok(false),
         "over"
     );
+}
+
+/// A key that is exchanged goes on opening what it has sealed until it is taken away; by then its people are sealed with the new one.
+#[test]
+fn what_a_former_key_has_sealed_is_sealed_anew_when_it_is_looked_at() {
+    let [old, new] = [1, 2].map(|number| Key::hs256(&[number; 32]).unwrap());
+    let both = KeySet::new(vec![new.verifying().clone(), old.verifying().clone()]);
+    let rotated = Sealer::new(&new, &both);
+    run(async {
+        let store = open("memory");
+        let record = with_totp(store.find_factors("rita", &sealer(1)).await.unwrap());
+        store
+            .swap_factors("rita", &record, &sealer(1))
+            .await
+            .unwrap();
+        assert!(store.find_factors("rita", &sealer(2)).await.is_err());
+        let looked = store.find_factors("rita", &rotated).await.unwrap();
+        let found = store.find_factors("rita", &sealer(2)).await.unwrap();
+        assert_eq!(found, looked);
+        assert!(found.has_factor() && store.find_factors("rita", &sealer(1)).await.is_err());
+    });
 }
 
 #[test]

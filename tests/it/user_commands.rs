@@ -156,12 +156,12 @@ fn the_list_is_shown_to_people_and_programs() {
         "{text}"
     );
     let (text, _) = run(at, &["user", "list"], "");
-    let expected = "USER  ROLES  STATE     PASSWORD  KEYS\nann   admin  disabled  -         -\nbob   user   enabled   -         ci\n";
+    let expected = "USER  ROLES  STATE     PASSWORD  TOTP  KEYS\nann   admin  disabled  -         -     -\nbob   user   enabled   -         -     ci\n";
     assert_eq!(text, expected);
     let (json, _) = run(at, &["user", "list", "--format", "json"], "");
     let list: Value = serde_json::from_str(&json).unwrap();
     let bob = serde_json::json!({
-        "user": "bob", "roles": ["user"], "name": null, "email": null, "disabled": false, "password": null,
+        "user": "bob", "roles": ["user"], "name": null, "email": null, "disabled": false, "password": null, "totp": false,
         "api_keys": [ { "name": "ci", "roles": ["admin"], "expires_at": 32_472_144_000_u64 } ],
     });
     assert_eq!(list[1], bob);

@@ -1,8 +1,10 @@
 //! `/api/*`: what the dashboard shows, as JSON. `docs/reference/admin-api.md` is its contract.
 //!
-//! Every list is bounded, and every answer is made without waiting, but for lockouts and sessions, which the state store has.
+//! Every list is bounded, and every answer is made without waiting, but for lockouts, sessions and second factors, which the
+//! state store has.
 
 mod configuration;
+mod factors;
 mod history;
 mod lift;
 mod lockouts;
@@ -83,6 +85,8 @@ const LOCKOUTS: &str = "/api/lockouts";
 const LIFT: &str = "/api/lockouts/lift";
 const SESSIONS: &str = "/api/sessions";
 const END: &str = "/api/sessions/end";
+const FACTORS: &str = "/api/factors";
+const REMOVE: &str = "/api/factors/remove";
 
 /// Whether a path is one of the API's.
 pub(super) fn is_below(path: &str) -> bool {
@@ -98,10 +102,11 @@ pub(super) async fn answer(
     guard: &Guard,
 ) -> AdminResponse {
     let path = request.uri().path().to_owned();
-    let mut answer = if path == LIFT || path == END {
+    let mut answer = if [LIFT, END, REMOVE].contains(&&*path) {
         match guard.may_change(request.headers()) {
             _ if request.method() != Method::POST => wrong_method("POST"),
             Err(refusal) => refuse(refusal),
+            Ok(()) if path == REMOVE => factors::remove(request.into_body(), from, state).await,
             Ok(()) if path == END => sessions::end(request.into_body(), from, state).await,
             Ok(()) => lift::lift(request.into_body(), from, state).await,
         }
@@ -124,6 +129,7 @@ async fn read(path: &str, query: &str, state: &AdminState) -> AdminResponse {
     match path {
         LOCKOUTS => return lockouts::list(query, state).await,
         SESSIONS => return sessions::list(query, state).await,
+        FACTORS => return factors::list(query, state).await,
         "/api" | "/api/" => return response::json(index()),
         _ => {}
     }
@@ -145,6 +151,8 @@ fn index() -> Value {
         (LIFT, "POST", "lets somebody log in again"),
         (SESSIONS, "GET", "who is signed in"),
         (END, "POST", "signs somebody out"),
+        (FACTORS, "GET", "who has added a second factor"),
+        (REMOVE, "POST", "takes somebody's second factors away"),
     ];
     let readings = READINGS
         .iter()

@@ -1,6 +1,6 @@
 //! The callers that can reveal a difference between two rules.
 //!
-//! Further roles and claims never remove a permission. So where the outcome of a caller differs, it differs as well for
+//! Further roles and claims, a fresher sign-in and a second factor never remove a permission. So where the outcome of a caller differs, it differs as well for
 //! the minimal caller of the same name and address that fulfils the admitting condition: the minimal callers of every
 //! condition of both rules are enough. A name matters where a rule or a segment of the path contains it.
 
@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use super::change::{CallerKind, CallerSubject, ClaimClass};
 use super::classes::SegmentClass;
 use crate::access::{
-    Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Requirement, RoleMatch, Rule,
-    UserMatch,
+    Authentication, AuthenticationDemand, Claim, ClaimMatch, ClaimValue, Condition, Expected,
+    Identity, Requirement, RoleMatch, Rule, UserMatch,
 };
 
 /// What a caller needs to fulfil one condition.
@@ -23,6 +23,7 @@ struct Need {
     subject: Option<CallerSubject>,
     roles: BTreeSet<Box<str>>,
     claims: BTreeSet<ClaimClass>,
+    sign_in: AuthenticationDemand,
 }
 
 /// All callers to evaluate both rules for, on a path of these pieces.
@@ -57,18 +58,21 @@ fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<CallerSubject>) -> BTreeSet
         subject: None,
         roles: BTreeSet::new(),
         claims: BTreeSet::new(),
+        sign_in: AuthenticationDemand::default(),
     };
     let mut all = BTreeSet::from([CallerKind::Anonymous]);
     for Need {
         subject,
         roles,
         claims,
+        sign_in,
     } in needs.into_iter().chain([nothing])
     {
         let known = |subject: &CallerSubject| CallerKind::Known {
             subject: subject.clone(),
             roles: roles.clone(),
             claims: claims.clone(),
+            sign_in,
         };
         match &subject {
             Some(subject) => all.extend([known(subject)]),
@@ -85,6 +89,31 @@ pub(super) fn networks(before: Option<&Rule>, after: Option<&Rule>) -> BTreeSet<
         .collect()
 }
 
+/// The sign-ins that either rule asks for, those that both ask for together, and none.
+pub(super) fn sign_ins(
+    before: Option<&Rule>,
+    after: Option<&Rule>,
+) -> BTreeSet<AuthenticationDemand> {
+    let demands = |rule| {
+        let asked = conditions(rule).iter().map(|condition| condition.sign_in);
+        let none = AuthenticationDemand::default();
+        asked.chain([none]).collect::<BTreeSet<_>>()
+    };
+    let (old, new) = (demands(before), demands(after));
+    let both = old
+        .iter()
+        .flat_map(|one| new.iter().map(|other| one.and(other)));
+    both.collect()
+}
+
+/// How a caller of this kind has authenticated.
+pub(super) fn authentication(who: &CallerKind) -> Authentication {
+    match who {
+        CallerKind::Known { sign_in, .. } => sign_in.least(),
+        CallerKind::Anonymous | CallerKind::People { .. } => Authentication::WithoutSignIn,
+    }
+}
+
 /// The identity of a caller of this kind, for a path of these pieces. `stranger` is a name that no configuration
 /// contains.
 pub(super) fn identity(
@@ -96,6 +125,7 @@ pub(super) fn identity(
         subject,
         roles,
         claims,
+        ..
     } = who
     else {
         return None;
@@ -176,6 +206,7 @@ fn needs(rule: Option<&Rule>, pieces: &[SegmentClass]) -> BTreeSet<Need> {
         subject: None,
         roles: BTreeSet::new(),
         claims: BTreeSet::new(),
+        sign_in: AuthenticationDemand::default(),
     };
     match &of.requirement {
         Requirement::Anyone | Requirement::Authenticated => BTreeSet::from([nothing]),
@@ -210,6 +241,7 @@ fn needs_of(rule: &Rule, condition: &Condition, pieces: &[SegmentClass]) -> Vec<
         subject: subject.clone(),
         roles: roles.clone(),
         claims: claims.clone(),
+        sign_in: condition.sign_in,
     })
     .collect()
 }
@@ -256,6 +288,7 @@ impl Need {
             subject,
             roles,
             claims: self.claims.union(&other.claims).cloned().collect(),
+            sign_in: self.sign_in.and(&other.sign_in),
         })
     }
 }
@@ -268,16 +301,19 @@ pub(super) fn includes(one: &CallerKind, other: &CallerKind) -> bool {
                 subject,
                 roles,
                 claims,
+                sign_in,
             },
             CallerKind::Known {
                 subject: narrower,
                 roles: more_roles,
                 claims: more_claims,
+                sign_in: stricter,
             },
         ) => {
             (*subject == CallerSubject::Anybody || subject == narrower)
                 && roles.is_subset(more_roles)
                 && claims.is_subset(more_claims)
+                && sign_in.and(stricter) == *stricter
         }
         (one, other) => one == other,
     }

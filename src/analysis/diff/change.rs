@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::super::spelling::spell;
 use super::super::view::DecisionSource;
 use super::super::words::value_in_words;
-use crate::access::ClaimValue;
+use crate::access::{AuthenticationDemand, ClaimValue};
 
 /// A set of requests whose outcome changes in the same way.
 #[derive(Clone, Debug)]
@@ -106,6 +106,8 @@ pub enum CallerKind {
         roles: BTreeSet<Box<str>>,
         /// Its claims, at least.
         claims: BTreeSet<ClaimClass>,
+        /// Its sign-in, at least; where nothing is demanded, it may have none.
+        sign_in: AuthenticationDemand,
     },
     /// Users whose identities changed between the configurations.
     People {

@@ -15,7 +15,30 @@ use super::pattern_tree::RequirementKey;
 use super::people::{PathFitting, UserChange, UserClass, fittings};
 use super::witness::WitnessRequest;
 use super::{addresses, callers};
-use crate::access::{AccessSubject, Decision, Identity, Rule};
+use crate::access::{AccessSubject, Authentication, Decision, Identity, Rule};
+
+/// From where a caller comes, and how it has authenticated.
+#[derive(Clone, Copy)]
+struct Circumstances {
+    address: Option<IpAddr>,
+    authentication: Authentication,
+}
+
+impl Circumstances {
+    /// Those that these rules distinguish, for each class of addresses.
+    fn all(before: Option<&Rule>, after: Option<&Rule>) -> Vec<(AddressClass, Vec<Self>)> {
+        let sign_ins = callers::sign_ins(before, after);
+        let addresses = addresses::classes(&callers::networks(before, after));
+        let each = addresses.into_iter().map(|(address, from)| {
+            let ways = sign_ins.iter().map(|sign_in| Self {
+                address,
+                authentication: sign_in.least(),
+            });
+            (from, ways.collect())
+        });
+        each.collect()
+    }
+}
 
 impl Comparison<'_> {
     /// The changes of the outcome, by callers; none where neither configuration forwards the request.
@@ -97,9 +120,14 @@ impl Comparison<'_> {
         >::new();
         for who in all {
             let identity = callers::identity(&who, request.pieces, &stranger);
+            let authentication = callers::authentication(&who);
             for (address, from) in &addresses {
+                let comes = Circumstances {
+                    address: *address,
+                    authentication,
+                };
                 if let Some(effect) =
-                    self.effect(request, identity.as_ref(), identity.as_ref(), *address)
+                    self.effect(request, identity.as_ref(), identity.as_ref(), comes)
                 {
                     found
                         .entry(effect)
@@ -120,14 +148,14 @@ impl Comparison<'_> {
     /// is one of many, and reported among them.
     fn of_people(&self, request: &WitnessRequest<'_>) -> Vec<ClassOutcome> {
         let (before, after) = self.rules(request);
-        let addresses = addresses::classes(&callers::networks(before, after));
+        let circumstances = Circumstances::all(before, after);
         let mut outcomes = Vec::new();
         for class in &self.people.changed {
             let old = class.before.iter().flat_map(|who| fittings(before, who));
             let new = class.after.iter().flat_map(|who| fittings(after, who));
             let fittings: BTreeSet<PathFitting> = old.chain(new).collect();
             for fitting in &fittings {
-                outcomes.extend(self.of_class(request, class, fitting, &addresses));
+                outcomes.extend(self.of_class(request, class, fitting, &circumstances));
             }
         }
         without_special_cases(outcomes)
@@ -139,16 +167,20 @@ impl Comparison<'_> {
         request: &WitnessRequest<'_>,
         class: &UserClass,
         fitting: &PathFitting,
-        addresses: &[(Option<IpAddr>, AddressClass)],
+        circumstances: &[(AddressClass, Vec<Circumstances>)],
     ) -> Vec<ClassOutcome> {
         let (before, after) = (class.before.as_ref(), class.after.as_ref());
         let mut effects = BTreeMap::<ChangeEffect, Vec<_>>::new();
-        for (address, from) in addresses {
-            let effect = self.fitted(request, fitting, (before, after), *address);
-            let by_rules =
-                [before, after].map(|who| self.fitted(request, fitting, (who, who), *address));
-            if let Some(effect) = effect.filter(|effect| !by_rules.contains(&Some(*effect))) {
-                effects.entry(effect).or_default().push((*from, *address));
+        for (from, ways) in circumstances {
+            let found = ways.iter().filter_map(|comes| {
+                let effect = self.fitted(request, fitting, (before, after), *comes);
+                let by_rules =
+                    [before, after].map(|who| self.fitted(request, fitting, (who, who), *comes));
+                let effect = effect.filter(|effect| !by_rules.contains(&Some(*effect)))?;
+                Some((effect, comes.address))
+            });
+            for (effect, address) in found.collect::<BTreeMap<_, _>>() {
+                effects.entry(effect).or_default().push((*from, address));
             }
         }
         let who = CallerKind::People {
@@ -162,7 +194,7 @@ impl Comparison<'_> {
             ClassOutcome {
                 texts: texts.clone(),
                 fitted: fitting.texts.clone(),
-                ..ClassOutcome::new(effect, callers, addresses.len())
+                ..ClassOutcome::new(effect, callers, circumstances.len())
             }
         };
         effects.into_iter().map(outcome).collect()
@@ -174,11 +206,12 @@ impl Comparison<'_> {
             return;
         }
         let (before, after) = self.rules(request);
-        let addresses = addresses::classes(&callers::networks(before, after));
+        let circumstances = Circumstances::all(before, after);
         for (class, changed) in self.people.all() {
-            let effects: BTreeSet<ChangeEffect> = addresses
+            let effects: BTreeSet<ChangeEffect> = circumstances
                 .iter()
-                .filter_map(|(address, _)| self.explained(request, class, changed, *address))
+                .flat_map(|(_, ways)| ways)
+                .filter_map(|comes| self.explained(request, class, changed, *comes))
                 .collect();
             for outcome in outcomes
                 .iter_mut()
@@ -198,11 +231,11 @@ impl Comparison<'_> {
         request: &WitnessRequest<'_>,
         class: &UserClass,
         changed: UserChange,
-        address: Option<IpAddr>,
+        comes: Circumstances,
     ) -> Option<ChangeEffect> {
         let (before, after) = (class.before.as_ref(), class.after.as_ref());
-        let effect = self.effect(request, before, after, address)?;
-        let as_always = |who| self.effect(request, who, who, address) == Some(effect);
+        let effect = self.effect(request, before, after, comes)?;
+        let as_always = |who| self.effect(request, who, who, comes) == Some(effect);
         match changed {
             UserChange::No => Some(effect),
             UserChange::Yes => (as_always(before) || as_always(after)).then_some(effect),
@@ -215,14 +248,12 @@ impl Comparison<'_> {
         request: &WitnessRequest<'_>,
         before: Option<&Arc<Identity>>,
         after: Option<&Arc<Identity>>,
-        address: Option<IpAddr>,
+        comes: Circumstances,
     ) -> Option<ChangeEffect> {
         let old = self
             .old
-            .admits(request.before, request.method, before, address);
-        let new = self
-            .new
-            .admits(request.after, request.method, after, address);
+            .admits(request.before, request.method, before, comes);
+        let new = self.new.admits(request.after, request.method, after, comes);
         match (old, new) {
             (false, true) => Some(ChangeEffect::Opens),
             (true, false) => Some(ChangeEffect::Closes),
@@ -237,10 +268,10 @@ impl Comparison<'_> {
         request: &WitnessRequest<'_>,
         fitting: &PathFitting,
         (before, after): (Option<&Arc<Identity>>, Option<&Arc<Identity>>),
-        address: Option<IpAddr>,
+        comes: Circumstances,
     ) -> Option<ChangeEffect> {
         if fitting.texts.is_empty() {
-            return self.effect(request, before, after, address);
+            return self.effect(request, before, after, comes);
         }
         let path = request.path(&fitting.texts);
         let old = self.old.view.route(request.host, &path);
@@ -253,7 +284,7 @@ impl Comparison<'_> {
             ..*request
         };
         if same {
-            self.effect(&fitted, before, after, address)
+            self.effect(&fitted, before, after, comes)
         } else {
             None
         }
@@ -290,15 +321,16 @@ impl ComparedConfiguration<'_> {
         (source, arrival): (DecisionSource, &RoutedPath),
         method: &Method,
         who: Option<&Arc<Identity>>,
-        address: Option<IpAddr>,
+        comes: Circumstances,
     ) -> bool {
         let (DecisionSource::Rule(service, _), RoutedPath::Service(_, path)) = (source, arrival)
         else {
             return false;
         };
         let caller = match who {
-            Some(identity) => AccessSubject::known(Arc::clone(identity), address),
-            None => AccessSubject::anonymous(address),
+            Some(identity) => AccessSubject::known(Arc::clone(identity), comes.address)
+                .authenticated(comes.authentication),
+            None => AccessSubject::anonymous(comes.address),
         };
         decides_to_allow(
             self.view.services[service]

@@ -142,7 +142,11 @@ fn prospects<'a>(
     condition: &'a Condition,
     who: Option<&'a Identity>,
 ) -> Option<Vec<&'a ClaimValue>> {
-    if condition.roles.is_empty() && condition.user.is_none() && condition.claims.is_empty() {
+    let asks_for_nobody = condition.roles.is_empty()
+        && condition.user.is_none()
+        && condition.claims.is_empty()
+        && condition.sign_in.is_empty();
+    if asks_for_nobody {
         return Some(Vec::new());
     }
     let who = who?;

@@ -2,8 +2,9 @@
 
 use super::explanation::{ConditionReport, RuleReport};
 use crate::access::{
-    AccessSubject, ClaimMatch, ClaimValue, Condition, EvaluationContext, Expected, RequestPath,
-    Requirement, RoleMatch, Rule, RuleId, UserMatch,
+    AccessSubject, Authentication, AuthenticationDemand, ClaimMatch, ClaimValue, Condition,
+    EvaluationContext, Expected, RequestPath, Requirement, RoleMatch, Rule, RuleId, ShortDuration,
+    UserMatch,
 };
 
 pub(super) fn report(
@@ -52,6 +53,8 @@ fn alternative(condition: &Condition, context: EvaluationContext<'_>) -> Vec<Con
         .chain(user)
         .chain(networks(condition, context))
         .chain(claims)
+        .chain(second_factor(condition, context))
+        .chain(max_age(condition, context))
         .collect()
 }
 
@@ -68,11 +71,43 @@ fn networks(condition: &Condition, context: EvaluationContext<'_>) -> Option<Con
     Some(line(asked, address, context.is_in(networks)))
 }
 
+/// The line for `second_factor`, where the condition asks for one.
+fn second_factor(condition: &Condition, context: EvaluationContext<'_>) -> Option<ConditionReport> {
+    condition.sign_in.second_factor.then(|| {
+        let (has, holds) = match context.authentication() {
+            _ if context.identity().is_none() => (NO_IDENTITY, false),
+            Authentication::WithoutSignIn => (NO_SIGN_IN, false),
+            Authentication::SignedIn { second_factor, .. } if second_factor => ("one", true),
+            Authentication::SignedIn { .. } => ("none", false),
+        };
+        line("a second factor".to_owned(), has.to_owned(), holds)
+    })
+}
+
+/// The line for `max_age`, where the condition has one.
+fn max_age(condition: &Condition, context: EvaluationContext<'_>) -> Option<ConditionReport> {
+    let demand = AuthenticationDemand {
+        second_factor: false,
+        max_age: Some(condition.sign_in.max_age?),
+    };
+    let has = match context.authentication() {
+        _ if context.identity().is_none() => NO_IDENTITY.to_owned(),
+        Authentication::WithoutSignIn => NO_SIGN_IN.to_owned(),
+        Authentication::SignedIn { age: Some(age), .. } => {
+            format!("one of {} ago", ShortDuration(age))
+        }
+        Authentication::SignedIn { age: None, .. } => "one of unknown age".to_owned(),
+    };
+    let holds = demand.is_met_by(context.authentication());
+    Some(line(demand.to_string(), has, holds))
+}
+
 fn line(asked: String, has: String, holds: bool) -> ConditionReport {
     ConditionReport { asked, has, holds }
 }
 
 const NO_IDENTITY: &str = "no identity";
+const NO_SIGN_IN: &str = "no sign-in";
 
 fn held_roles(context: EvaluationContext<'_>) -> String {
     let Some(identity) = context.identity() else {

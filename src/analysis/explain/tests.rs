@@ -1,11 +1,13 @@
+use core::time::Duration;
 use std::sync::Arc;
 
 use http::Method;
 
 use super::*;
 use crate::access::{
-    CaseRule, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, Methods, Mode,
-    PathOptions, Pattern, Requirement, RoleMatch, Rule, UserMatch,
+    Authentication, AuthenticationDemand, CaseRule, Claim, ClaimMatch, ClaimValue, Condition,
+    Expected, Identity, Methods, Mode, PathOptions, Pattern, Requirement, RoleMatch, Rule,
+    UserMatch,
 };
 
 fn rule(methods: &[Method], pattern: &str, requirement: Requirement) -> Rule {
@@ -102,6 +104,7 @@ fn conditions_are_listed_with_their_value() {
                 expected: Expected::Value(ClaimValue::Integer(7)),
             },
         ],
+        sign_in: AuthenticationDemand::default(),
     };
     let users = Condition {
         user: Some(UserMatch::OneOf(vec!["bob".into()])),
@@ -229,6 +232,60 @@ fn without_a_rule_nothing_wins() {
             ),
             "{raw}"
         );
+    }
+}
+
+#[test]
+fn a_sign_in_is_compared_with_what_is_asked() {
+    let condition = Condition {
+        sign_in: AuthenticationDemand {
+            second_factor: true,
+            max_age: Some(Duration::from_secs(900)),
+        },
+        ..Condition::default()
+    };
+    let requirement = Requirement::AnyOf(vec![condition]);
+    let policy = Policy::build(vec![rule(&[], "/a", requirement)], CaseRule::Sensitive).unwrap();
+    let path = RequestPath::parse("/a", PathOptions::default()).unwrap();
+    let known = || AccessSubject::known(Arc::default(), None);
+    let signed_in = |age: Option<u64>, second_factor| {
+        known().authenticated(Authentication::SignedIn {
+            age: age.map(Duration::from_secs),
+            second_factor,
+        })
+    };
+    for (caller, second_factor, age) in [
+        (
+            AccessSubject::anonymous(None),
+            ("no identity", false),
+            ("no identity", false),
+        ),
+        (known(), ("no sign-in", false), ("no sign-in", false)),
+        (
+            signed_in(None, true),
+            ("one", true),
+            ("one of unknown age", false),
+        ),
+        (
+            signed_in(Some(901), false),
+            ("none", false),
+            ("one of 901s ago", false),
+        ),
+        (
+            signed_in(Some(900), true),
+            ("one", true),
+            ("one of 15m ago", true),
+        ),
+    ] {
+        let explanation = explain(&policy, &Method::GET, &path, &caller);
+        let lines = &explanation.winner.unwrap().alternatives[0];
+        let lines = lines
+            .iter()
+            .map(|line| (&*line.asked, &*line.has, line.holds));
+        let asked = ["a second factor", "a sign-in within the last 15m"];
+        let expected = asked.iter().zip([second_factor, age]);
+        let expected = expected.map(|(asked, (has, holds))| (*asked, has, holds));
+        assert_eq!(lines.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 }
 

@@ -1,10 +1,11 @@
 //! The caller of a simulated request.
 
+use core::time::Duration;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::access::{AccessSubject, Claim, Identity};
+use crate::access::{AccessSubject, Authentication, Claim, Identity, ShortDuration};
 use crate::users::Directory;
 
 /// A caller as an operator describes it; without user, roles and claims, an anonymous one.
@@ -18,6 +19,10 @@ pub struct CallerSpec {
     pub claims: Option<Vec<Claim>>,
     /// The client's address; without one, no `networks` condition is fulfilled.
     pub address: Option<IpAddr>,
+    /// Whether a second factor was shown at the sign-in.
+    pub second_factor: bool,
+    /// How long ago the sign-in was; `None`: it is new.
+    pub age: Option<Duration>,
 }
 
 /// A caller, and its name in messages.
@@ -44,7 +49,7 @@ impl CallerSpec {
             .address
             .map(|address| format!(" from {address}"))
             .unwrap_or_default();
-        if self.user.is_none() && self.roles.is_none() && self.claims.is_none() {
+        if self.is_anonymous() {
             return Ok(SimulatedCaller {
                 caller: AccessSubject::anonymous(self.address),
                 name: format!("an anonymous caller{place}"),
@@ -64,11 +69,42 @@ impl CallerSpec {
             .user
             .as_ref()
             .map_or("somebody".to_owned(), |user| format!("user `{user}`"));
-        let name = format!("{whom} with {}{place}", roles_text(&identity.roles));
+        let roles = roles_text(&identity.roles);
+        let name = format!("{whom} with {roles}{place}{}", self.sign_in_text());
+        let subject = AccessSubject::known(Arc::new(identity), self.address);
         Ok(SimulatedCaller {
-            caller: AccessSubject::known(Arc::new(identity), self.address),
+            caller: subject.authenticated(self.authentication()),
             name,
         })
+    }
+
+    fn is_anonymous(&self) -> bool {
+        self.user.is_none()
+            && self.roles.is_none()
+            && self.claims.is_none()
+            && !self.second_factor
+            && self.age.is_none()
+    }
+
+    /// How somebody has signed in of whom this is said.
+    pub fn authentication(&self) -> Authentication {
+        Authentication::SignedIn {
+            age: Some(self.age.unwrap_or_default()),
+            second_factor: self.second_factor,
+        }
+    }
+
+    /// What is said of the sign-in, as the end of the name.
+    pub fn sign_in_text(&self) -> String {
+        match (self.age, self.second_factor) {
+            (None, false) => String::new(),
+            (None, true) => ", signed in with a second factor".to_owned(),
+            (Some(age), false) => format!(", signed in {} ago", ShortDuration(age)),
+            (Some(age), true) => {
+                let age = ShortDuration(age);
+                format!(", signed in {age} ago with a second factor")
+            }
+        }
     }
 
     /// The identity, completed from that in the user list.
@@ -135,6 +171,7 @@ mod tests {
             tokens_valid_after: None,
             claims: None,
             api_keys: Vec::new(),
+            totp: None,
         }
     }
 
@@ -174,6 +211,47 @@ mod tests {
         let alice = alice.unwrap();
         assert_eq!(name, "user `alice` with the roles a, b");
         assert_eq!((alice.roles.len(), alice.claims.len()), (2, 1));
+    }
+
+    #[test]
+    fn what_is_said_of_the_sign_in_counts() {
+        let directory = Directory::new([user("alice", false)]);
+        let age = Some(Duration::from_secs(1200));
+        for (second_factor, age, expected) in [
+            (false, None, ""),
+            (true, None, ", signed in with a second factor"),
+            (false, age, ", signed in 20m ago"),
+            (true, age, ", signed in 20m ago with a second factor"),
+        ] {
+            let who = CallerSpec {
+                user: Some("alice".into()),
+                second_factor,
+                age,
+                ..CallerSpec::default()
+            };
+            let resolved = who.resolve(&directory).unwrap();
+            assert_eq!(
+                resolved.name,
+                format!("user `alice` with the role listed{expected}")
+            );
+            let expected = Authentication::SignedIn {
+                age: Some(age.unwrap_or_default()),
+                second_factor,
+            };
+            assert_eq!(resolved.caller.authentication(), expected);
+        }
+        let somebody = CallerSpec {
+            second_factor: true,
+            ..CallerSpec::default()
+        };
+        assert!(
+            somebody
+                .resolve(&directory)
+                .unwrap()
+                .caller
+                .identity()
+                .is_some()
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub use request::{SimulatedRequest, SimulatedRequestError};
 use std::fmt;
 
 use crate::access::{
-    AccessSubject, Decision, NoDestination, PathError, Policy, RequestPath, Router, RuleId,
+    AccessSubject, ChallengeReason, Decision, NoDestination, PathError, Policy, RequestPath,
+    Router, RuleId,
 };
 use crate::wire::{
     BadRequest, Destination, DestinationField, Host, OwnPaths, Target, check_request_line,
@@ -152,7 +153,13 @@ impl Simulation<'_> {
         let decision = self.policies[service].decide(&target.method, target.paths(), caller);
         let (rule, reason) = match &decision {
             Decision::Allow(rule) => (Some(*rule), String::new()),
-            Decision::Challenge(challenge) => (Some(challenge.rule), String::new()),
+            Decision::Challenge(challenge) => {
+                let reason = match challenge.reason {
+                    ChallengeReason::Absent | ChallengeReason::Rejected => String::new(),
+                    ChallengeReason::SignIn(_) => challenge.reason.to_string(),
+                };
+                (Some(challenge.rule), reason)
+            }
             Decision::Forbid(forbid) => (forbid.rule, forbid.to_string()),
         };
         SimulatedOutcome {

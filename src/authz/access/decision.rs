@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::authentication::AuthenticationDemand;
 use super::identity::Identity;
 use super::path::RequestPath;
 use super::requested_paths::DecidedPath;
@@ -134,10 +135,32 @@ impl<'a> Permit<'a> {
 pub struct Challenge {
     /// The rule that asks for it.
     pub rule: RuleId,
-    /// Whether a credential was sent and did not hold.
-    pub credential_rejected: bool,
+    /// Why what was sent is not enough.
+    pub reason: ChallengeReason,
     /// Which path asks for it.
     pub about: DecidedPath,
+}
+
+impl Challenge {
+    /// One about the request's own path.
+    pub(super) fn of(rule: RuleId, reason: ChallengeReason) -> Self {
+        Self {
+            rule,
+            reason,
+            about: DecidedPath::Target,
+        }
+    }
+}
+
+/// What is wrong with the credential of a caller who is asked to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeReason {
+    /// There is none.
+    Absent,
+    /// It does not hold.
+    Rejected,
+    /// It holds, and the sign-in that it came from is not enough: this would be (RFC 9470).
+    SignIn(AuthenticationDemand),
 }
 
 /// Why a caller is refused.
@@ -160,6 +183,8 @@ pub enum ForbidReason {
     Nobody,
     /// In every alternative roles, and nothing else, were missing.
     Roles(MissingRoles),
+    /// This sign-in, and nothing else, was missing: the caller is identified by something else, such as an API key.
+    SignIn(AuthenticationDemand),
     /// Other conditions failed, with or without roles.
     Condition,
 }
@@ -173,6 +198,17 @@ pub enum MissingRoles {
     All(Vec<Box<str>>),
 }
 
+/// The text for the client: what would be enough, where a credential was good and is not.
+impl fmt::Display for ChallengeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("Not authenticated"),
+            Self::Rejected => f.write_str("Invalid or expired token"),
+            Self::SignIn(demand) => write!(f, "Requires {demand}"),
+        }
+    }
+}
+
 /// The text for the client, which says where it is the `Destination` that is refused.
 impl fmt::Display for Forbid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,12 +220,13 @@ impl fmt::Display for Forbid {
     }
 }
 
-/// The text for the client. It names the roles that are missing, and nothing else of the rules.
+/// The text for the client. It names the roles or the sign-in that is missing, and nothing else of the rules.
 impl fmt::Display for ForbidReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRule | Self::Nobody | Self::Condition => f.write_str("Access denied"),
             Self::Roles(missing) => write!(f, "Access denied. {missing}"),
+            Self::SignIn(demand) => write!(f, "Access denied. Requires {demand}"),
         }
     }
 }
@@ -209,12 +246,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_missing_roles_only() {
+    fn a_refusal_names_the_missing_roles_or_the_missing_sign_in_only() {
+        let second_factor = AuthenticationDemand {
+            second_factor: true,
+            max_age: None,
+        };
         let roles = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
         for (reason, expected) in [
             (ForbidReason::NoRule, "Access denied"),
             (ForbidReason::Nobody, "Access denied"),
             (ForbidReason::Condition, "Access denied"),
+            (
+                ForbidReason::SignIn(second_factor),
+                "Access denied. Requires a sign-in with a second factor",
+            ),
             (
                 ForbidReason::Roles(MissingRoles::OneOf(roles(&["a"]))),
                 "Access denied. Requires role: a",

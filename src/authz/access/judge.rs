@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+use super::authentication::{Authentication, AuthenticationDemand};
 use super::decision::{ForbidReason, MissingRoles};
 use super::identity::{ClaimValue, Identity, Subjects};
 use super::path::RequestPath;
@@ -17,6 +18,8 @@ use super::subject::AccessSubject;
 pub(super) enum RuleVerdict {
     Allow,
     Challenge,
+    /// The caller is asked to sign in again, or with a second factor.
+    StepUp(AuthenticationDemand),
     Forbid(ForbidReason),
 }
 
@@ -27,6 +30,7 @@ pub(crate) struct EvaluationContext<'a> {
     path: &'a RequestPath,
     address: Option<IpAddr>,
     identity: Option<&'a Identity>,
+    authentication: Authentication,
 }
 
 /// The verdict of the rule on the subject. `path` is one that the rule's pattern covers.
@@ -39,7 +43,7 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, subject: &AccessSubject) ->
         (Requirement::AnyOf(conditions), _) if conditions.iter().any(|one| facts.fulfil(one)) => {
             RuleVerdict::Allow
         }
-        (Requirement::AnyOf(conditions), Some(_)) => RuleVerdict::Forbid(facts.refusal(conditions)),
+        (Requirement::AnyOf(conditions), Some(_)) => facts.denial(conditions),
         (Requirement::AnyOf(conditions), None)
             if conditions.iter().any(|one| facts.could_fulfil(one)) =>
         {
@@ -57,6 +61,7 @@ impl<'a> EvaluationContext<'a> {
             path,
             address: subject.address().known(),
             identity: subject.identity().map(|identity| &**identity),
+            authentication: subject.authentication(),
         }
     }
 
@@ -70,14 +75,29 @@ impl<'a> EvaluationContext<'a> {
         self.address
     }
 
+    /// When and how the caller has signed in.
+    pub(crate) fn authentication(self) -> Authentication {
+        self.authentication
+    }
+
     fn fulfil(self, condition: &Condition) -> bool {
+        condition.sign_in.is_met_by(self.authentication) && self.fulfil_but_sign_in(condition)
+    }
+
+    /// Whether everything but `second_factor` and `max_age` holds.
+    fn fulfil_but_sign_in(self, condition: &Condition) -> bool {
         !condition.is_empty()
             && condition.roles.iter().all(|demand| self.has_roles(demand))
-            && self.fulfil_but_roles(condition)
+            && self.fulfil_traits(condition)
     }
 
     /// Whether everything but `roles` holds.
     fn fulfil_but_roles(self, condition: &Condition) -> bool {
+        condition.sign_in.is_met_by(self.authentication) && self.fulfil_traits(condition)
+    }
+
+    /// Whether the user, the address and the claims are those of the condition.
+    fn fulfil_traits(self, condition: &Condition) -> bool {
         condition.user.iter().all(|user| self.is_user(user))
             && self.is_in(&condition.networks)
             && condition.claims.iter().all(|claim| self.has_claim(claim))
@@ -162,6 +182,26 @@ impl<'a> EvaluationContext<'a> {
     /// The decoded value of a path parameter; `None` where the pattern has none of this name.
     pub(crate) fn parameter(self, name: &str) -> Option<Cow<'a, str>> {
         self.path.segment(self.rule.pattern.position(name)?)
+    }
+
+    /// What a known caller is told who fails all of these.
+    fn denial(self, conditions: &[Condition]) -> RuleVerdict {
+        match (self.missing_sign_in(conditions), self.authentication) {
+            (None, _) => RuleVerdict::Forbid(self.refusal(conditions)),
+            (Some(demand), Authentication::SignedIn { .. }) => RuleVerdict::StepUp(demand),
+            // nobody is there to sign in: another attempt would be refused as well
+            (Some(demand), Authentication::WithoutSignIn) => {
+                RuleVerdict::Forbid(ForbidReason::SignIn(demand))
+            }
+        }
+    }
+
+    /// The sign-in for want of which alone a condition fails: of several, that which takes the least.
+    fn missing_sign_in(self, conditions: &[Condition]) -> Option<AuthenticationDemand> {
+        let failing = conditions.iter().filter(|one| self.fulfil_but_sign_in(one));
+        failing
+            .map(|one| one.sign_in)
+            .min_by_key(|demand| demand.effort(self.authentication))
     }
 
     /// Why a known caller fails all of these.

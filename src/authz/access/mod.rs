@@ -23,11 +23,13 @@ mod router;
 mod rule;
 mod subject;
 
-pub use authentication::Authentication;
+pub use authentication::{Authentication, AuthenticationDemand, ShortDuration};
 pub use caller::Caller;
 pub use case::CaseRule;
 pub use client_address::ClientAddress;
-pub use decision::{Challenge, Decision, Forbid, ForbidReason, MissingRoles, Permit, PolicyDenial};
+pub use decision::{
+    Challenge, ChallengeReason, Decision, Forbid, ForbidReason, MissingRoles, Permit, PolicyDenial,
+};
 pub use host::{HostError, HostPattern};
 pub use identity::{Claim, ClaimValue, Identity, Subjects};
 pub(crate) use judge::EvaluationContext;

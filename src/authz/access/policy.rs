@@ -7,7 +7,9 @@ use http::Method;
 
 use super::caller::Caller;
 use super::case::CaseRule;
-use super::decision::{Challenge, Decision, Forbid, ForbidReason, Permit, PolicyDenial};
+use super::decision::{
+    Challenge, ChallengeReason, Decision, Forbid, ForbidReason, Permit, PolicyDenial,
+};
 use super::judge::{self, RuleVerdict};
 use super::path::RequestPath;
 use super::pattern_trie::PatternTrie;
@@ -154,12 +156,14 @@ impl Policy {
         match judge::judge(self.rule(id), path, subject) {
             RuleVerdict::Allow => Decision::Allow(id),
             RuleVerdict::Challenge => {
-                let credential_rejected = matches!(subject.who(), Who::Rejected);
-                Decision::Challenge(Challenge {
-                    rule: id,
-                    credential_rejected,
-                    about: DecidedPath::Target,
-                })
+                let reason = match subject.who() {
+                    Who::Rejected => ChallengeReason::Rejected,
+                    Who::Anonymous | Who::Known(_) => ChallengeReason::Absent,
+                };
+                Decision::Challenge(Challenge::of(id, reason))
+            }
+            RuleVerdict::StepUp(demand) => {
+                Decision::Challenge(Challenge::of(id, ChallengeReason::SignIn(demand)))
             }
             RuleVerdict::Forbid(reason) => Decision::Forbid(Forbid {
                 rule: Some(id),

@@ -2,6 +2,8 @@
 
 use ipnet::IpNet;
 
+use super::authentication::AuthenticationDemand;
+
 /// The `allow` of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement {
@@ -36,6 +38,8 @@ pub struct Condition {
     pub networks: Vec<IpNet>,
     /// `claims`: each must be equal.
     pub claims: Vec<ClaimMatch>,
+    /// `second_factor` and `max_age`.
+    pub sign_in: AuthenticationDemand,
 }
 
 impl Condition {
@@ -46,8 +50,13 @@ impl Condition {
             user,
             networks,
             claims,
+            sign_in,
         } = self;
-        roles.is_empty() && user.is_none() && networks.is_empty() && claims.is_empty()
+        roles.is_empty()
+            && user.is_none()
+            && networks.is_empty()
+            && claims.is_empty()
+            && sign_in.is_empty()
     }
 }
 

@@ -46,6 +46,7 @@ pub struct Router {
     /// By the host above all those that the wildcard covers.
     below: HashMap<Box<str>, Mounts>,
     any: Mounts,
+    has_any: bool,
     paths: Vec<PathOptions>,
     widest_paths: PathOptions,
 }
@@ -72,6 +73,7 @@ impl Router {
             return Err(overlaps);
         }
         let mut router = Self {
+            has_any: services.iter().any(|service| service.hosts.is_empty()),
             paths: services.iter().map(|service| service.paths).collect(),
             ..Self::default()
         };
@@ -108,6 +110,15 @@ impl Router {
         self.find_exact(host, path)
             .or_else(|| self.find_below(host, path))
             .or_else(|| self.any.find(path))
+    }
+
+    /// Whether some service answers for this host (lower-case, without port and trailing dot), at whatever path.
+    pub fn knows_host(&self, host: &str) -> bool {
+        let address = host::ipv6(host).ok().flatten();
+        let mut parents = host.match_indices('.').map(|(dot, _)| &host[dot + 1..]);
+        self.has_any
+            || self.exact.contains_key(address.as_deref().unwrap_or(host))
+            || parents.any(|parent| self.below.contains_key(parent))
     }
 
     fn find_exact(&self, host: &str, path: &RequestPath) -> Option<usize> {

@@ -21,6 +21,8 @@ pub enum CredentialError {
     TooOld,
     /// The user name or the password is wrong, or they cannot be read.
     Password,
+    /// The password is right, and its user has a second factor, or needs one: a password with each request does not count.
+    SecondFactor,
     /// The password was not looked at: too many were wrong. The next one may come after so many seconds.
     LockedOut(u64),
     /// The password could not be checked: too many wait, or failures cannot be counted.
@@ -44,6 +46,9 @@ impl CredentialError {
             Self::UserGone => "the user is not in the user list",
             Self::TooOld => "the token is older than the user's `tokens_valid_after`",
             Self::Password => "the user name or the password is wrong",
+            Self::SecondFactor => {
+                "a password with each request does not count for a user with a second factor; use an API key"
+            }
             Self::LockedOut(_) => "too many passwords were wrong",
             Self::Unchecked => "the password could not be checked",
             Self::ProviderGone => "the provider of the session is not configured any more",
@@ -62,6 +67,7 @@ impl CredentialError {
             Self::Password | Self::LockedOut(_) | Self::Unchecked => {
                 "the user name and password are not accepted"
             }
+            Self::SecondFactor => "a password alone is not accepted for this user; use an API key",
             Self::ProviderGone => "the token is no longer accepted",
             Self::Unconfirmed => "the session must be confirmed by the provider",
         }
@@ -76,7 +82,9 @@ impl CredentialError {
             Self::ApiKey(KeyRefusal::Disabled) | Self::UserGone | Self::UserDisabled => {
                 TokenRefusal::User
             }
-            Self::Password | Self::LockedOut(_) | Self::Unchecked => TokenRefusal::Password,
+            Self::Password | Self::SecondFactor | Self::LockedOut(_) | Self::Unchecked => {
+                TokenRefusal::Password
+            }
             Self::Revoked | Self::TooOld | Self::ProviderGone => TokenRefusal::Revoked,
             Self::Unconfirmed => TokenRefusal::Expired,
         }

@@ -127,8 +127,7 @@ impl Admitted {
         let (identity, session) = (Arc::clone(identity), Some(claims.session));
         Ok(Holder {
             identity,
-            // a token that an API key was exchanged for is as good as the key
-            sign_in: claims.api_key.is_none().then_some(claims.sign_in),
+            sign_in: sign_in_of(claims),
             expires_at: claims.expires_at.min(*key_expires_at),
             connection_ends_at: claims.expires_at.min(*key_expires_at),
             session,
@@ -146,6 +145,16 @@ pub fn identify(
     address: ClientAddress,
     now: u64,
 ) -> Identified {
+    identify_since(checks, credential, address, (now, now))
+}
+
+/// The same, with a sign-in as old as it was at the first of these times.
+fn identify_since(
+    checks: &Authenticator<'_>,
+    credential: Option<&Credential>,
+    address: ClientAddress,
+    (opened_at, now): (u64, u64),
+) -> Identified {
     let Some(credential) = credential else {
         return Identified {
             caller: Caller::identified(AccessSubject::anonymous(address)),
@@ -161,11 +170,12 @@ pub fn identify(
         CredentialSource::Cookie => browser_holder(checks, credential.token(), now),
         CredentialSource::Basic => basic_holder(checks, credential.token(), address, now),
     };
-    identified(found, (address, now))
+    identified(found, (address, opened_at))
 }
 
 /// The same for a connection that was opened with the credential at `opened_at`: the token in a session cookie may have
-/// expired since, its session may not have.
+/// expired since, its session may not have. The sign-in counts as it was then: a connection is used for as long as it is
+/// open, and nobody could sign in again on it.
 pub fn identify_opener(
     checks: &Authenticator<'_>,
     credential: Option<&Credential>,
@@ -174,7 +184,7 @@ pub fn identify_opener(
 ) -> Identified {
     let cookie = credential.filter(|one| one.source() == CredentialSource::Cookie);
     let Some(cookie) = cookie else {
-        return identify(checks, credential, address, now);
+        return identify_since(checks, credential, address, (opened_at, now));
     };
     let session = checks
         .browsers
@@ -183,12 +193,12 @@ pub fn identify_opener(
         .map_err(CredentialError::Token)
         .and_then(|claims| admit_session(checks, claims))
         .and_then(|admitted| settle(checks, admitted, now));
-    identified(found.map(|(holder, _)| holder), (address, now))
+    identified(found.map(|(holder, _)| holder), (address, opened_at))
 }
 
 fn identified(
     found: Result<Holder, CredentialError>,
-    (address, now): (ClientAddress, u64),
+    (address, signs_in_by): (ClientAddress, u64),
 ) -> Identified {
     match found {
         Ok(Holder {
@@ -201,7 +211,8 @@ fn identified(
             sign_in,
         }) => Identified {
             caller: Caller::identified(
-                AccessSubject::known(identity, address).authenticated(authentication(sign_in, now)),
+                AccessSubject::known(identity, address)
+                    .authenticated(seen_by_rules(sign_in, signs_in_by)),
             ),
             sign_in,
             credential: CredentialOutcome::Holds {
@@ -222,8 +233,17 @@ fn identified(
     }
 }
 
-/// What rules see of a sign-in.
-fn authentication(sign_in: Option<SignIn>, now: u64) -> Authentication {
+/// How the holder of a token of the gateway has signed in, as rules see it.
+pub fn authentication(claims: &VerifiedClaims, now: u64) -> Authentication {
+    seen_by_rules(sign_in_of(claims), now)
+}
+
+/// The sign-in that a token came from. One that an API key was exchanged for is as good as the key.
+fn sign_in_of(claims: &VerifiedClaims) -> Option<SignIn> {
+    claims.api_key.is_none().then_some(claims.sign_in)
+}
+
+fn seen_by_rules(sign_in: Option<SignIn>, now: u64) -> Authentication {
     sign_in.map_or(Authentication::WithoutSignIn, |sign_in| {
         Authentication::SignedIn {
             age: sign_in.age(now).map(Duration::from_secs),

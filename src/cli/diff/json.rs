@@ -74,6 +74,7 @@ fn caller(report: &DiffReport<'_>, change: &PolicyChange, class: &CallerClass) -
             subject,
             roles,
             claims,
+            sign_in,
         } => json!({
             "kind": "known",
             "user": match subject {
@@ -82,6 +83,8 @@ fn caller(report: &DiffReport<'_>, change: &PolicyChange, class: &CallerClass) -
             },
             "roles": roles,
             "claims": claims.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "second_factor": sign_in.second_factor,
+            "max_age": sign_in.max_age.map(|max_age| max_age.as_secs()),
         }),
     };
     value["text"] = report.caller(change, class).into();

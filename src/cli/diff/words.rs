@@ -1,7 +1,7 @@
 //! Changes in words.
 
 use super::report::DiffReport;
-use crate::access::{Mode, Rule, Segment};
+use crate::access::{AuthenticationDemand, Mode, Rule, Segment};
 use crate::analysis::diff::{
     AddressClass, CallerClass, CallerKind, CallerSubject, ClaimClass, DecisionSource, MethodClass,
     PathClass, PathPiece, PolicyChange,
@@ -131,6 +131,7 @@ impl DiffReport<'_> {
             subject: CallerSubject::Anybody,
             roles: [].into(),
             claims: [].into(),
+            sign_in: AuthenticationDemand::default(),
         };
         let both = |from: AddressClass| has(&anybody, from) && has(&CallerKind::Anonymous, from);
         let words =
@@ -167,18 +168,27 @@ impl DiffReport<'_> {
                 subject,
                 roles,
                 claims,
-            } => self.known(change, subject, roles, claims),
+                sign_in,
+            } => {
+                let mut parts = self.known(change, subject, roles, claims);
+                parts.extend((!sign_in.is_empty()).then(|| sign_in.to_string()));
+                match &*parts {
+                    [] => "anybody who is signed in".to_owned(),
+                    parts => parts.join(" with "),
+                }
+            }
         };
         at(who, class.from)
     }
 
+    /// What such a caller has, part by part; nothing: anybody who is signed in.
     fn known<'c>(
         &self,
         change: &PolicyChange,
         subject: &CallerSubject,
         roles: impl IntoIterator<Item = &'c Box<str>>,
         claims: impl IntoIterator<Item = &'c ClaimClass>,
-    ) -> String {
+    ) -> Vec<String> {
         let mut parts = match subject {
             CallerSubject::Anybody => Vec::new(),
             CallerSubject::Named(name) => vec![format!("user {name}")],
@@ -199,11 +209,7 @@ impl DiffReport<'_> {
             }
             ClaimClass::Value(..) => format!("claim {claim}"),
         }));
-        if parts.is_empty() {
-            "anybody who is signed in".to_owned()
-        } else {
-            parts.join(" with ")
-        }
+        parts
     }
 
     /// The name of a segment: `{id}`.

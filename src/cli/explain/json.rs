@@ -87,10 +87,7 @@ fn take_target(report: &mut Value, target: &Target) {
 fn decided(report: &mut Value, service: &Service, explanation: &Explanation) {
     let (status, reason) = match &explanation.decision {
         Decision::Allow(_) => (None, None),
-        Decision::Challenge(challenge) if challenge.credential_rejected => {
-            (Some(401), Some("Invalid or expired token".to_owned()))
-        }
-        Decision::Challenge(_) => (Some(401), Some("Not authenticated".to_owned())),
+        Decision::Challenge(challenge) => (Some(401), Some(challenge.reason.to_string())),
         Decision::Forbid(forbid) => (Some(403), Some(forbid.reason.to_string())),
     };
     report["verdict"] = SimulatedVerdict::of(&explanation.decision).as_str().into();

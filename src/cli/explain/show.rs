@@ -160,11 +160,7 @@ fn verdict(decision: &Decision, caller: &AccessSubject) -> (Style, String) {
             (GOOD, "allowed, without an identity".to_owned())
         }
         Decision::Allow(_) => (GOOD, "allowed".to_owned()),
-        Decision::Challenge(challenge) if challenge.credential_rejected => (
-            BAD,
-            "unauthenticated (401): Invalid or expired token".to_owned(),
-        ),
-        Decision::Challenge(_) => (BAD, "unauthenticated (401): Not authenticated".to_owned()),
+        Decision::Challenge(one) => (BAD, format!("unauthenticated (401): {}", one.reason)),
         Decision::Forbid(forbid) => (BAD, format!("forbidden (403): {}", forbid.reason)),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
 use crate::cli::words::trimmed;
 use crate::config::Config;
-use crate::identify::{admit_unlisted, identity_of};
+use crate::identify::{admit_unlisted, authentication, identity_of};
 use crate::ldap::{DirectoryGroup, LdapDirectory, LdapFailure, LdapSettings};
 use crate::oidc::UsersMode;
 use crate::telemetry::metrics::Metrics;
@@ -51,6 +52,14 @@ pub(super) struct SubjectArgs {
     /// The client's address, for rules that ask for `networks`
     #[arg(long, value_name = "IP")]
     address: Option<IpAddr>,
+
+    /// A second factor was shown at the sign-in, for rules that ask for `second_factor`
+    #[arg(long, conflicts_with = "token")]
+    second_factor: bool,
+
+    /// How long ago the sign-in was, for rules that ask for `max_age`; by default it is new
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "token")]
+    age: Option<Duration>,
 }
 
 /// A number or truth value is one; everything else is a text.
@@ -111,7 +120,7 @@ impl SubjectArgs {
             user,
             roles,
             claims: self.claims.clone(),
-            address: self.address,
+            ..self.sign_in()
         };
         Ok(who.resolve(&config.directory)?)
     }
@@ -159,7 +168,7 @@ impl SubjectArgs {
             Ok(identity) => {
                 let roles = roles_text(&identity.roles);
                 let name = format!("`{subject}` of `{provider}` with {roles}");
-                self.known(identity, name)
+                self.signed_in(identity, name)
             }
             Err(refusal) => refused(&refusal.to_string()),
         })
@@ -172,13 +181,19 @@ impl SubjectArgs {
         ldap: &LdapSettings,
         config: &Config,
     ) -> anyhow::Result<SimulatedCaller> {
+        let refused =
+            |why: &str| self.refused(format!("`{subject}` of `{LDAP}`, who is refused: {why}"));
+        // the directory is never asked for a name of the list, or of one that looks like it
+        let nobody_else = identity_of(subject, &ProviderClaims::default());
+        if let Err(refusal) = admit_unlisted(&config.directory, nobody_else) {
+            return Ok(refused(&refusal.to_string()));
+        }
         let identity = if self.groups.is_empty() {
             match look_up(subject, ldap)? {
                 Some(found) => found,
                 None => {
                     let why = "the directory does not find them, or has locked them";
-                    let name = format!("`{subject}` of `{LDAP}`, who is refused: {why}");
-                    return Ok(self.refused(name));
+                    return Ok(refused(why));
                 }
             }
         } else {
@@ -197,11 +212,9 @@ impl SubjectArgs {
             Ok(identity) => {
                 let roles = roles_text(&identity.roles);
                 let name = format!("`{subject}` of `{LDAP}` with {roles}");
-                self.known(Arc::new(identity), name)
+                self.signed_in(Arc::new(identity), name)
             }
-            Err(refusal) => self.refused(format!(
-                "`{subject}` of `{LDAP}`, who is refused: {refusal}"
-            )),
+            Err(refusal) => refused(&refusal.to_string()),
         })
     }
 
@@ -260,6 +273,27 @@ impl SubjectArgs {
         }
     }
 
+    /// What is said of the sign-in, and from where it was.
+    fn sign_in(&self) -> CallerSpec {
+        CallerSpec {
+            address: self.address,
+            second_factor: self.second_factor,
+            age: self.age,
+            ..CallerSpec::default()
+        }
+    }
+
+    /// Somebody who has signed in.
+    fn signed_in(&self, identity: Arc<Identity>, name: String) -> SimulatedCaller {
+        let spec = self.sign_in();
+        let SimulatedCaller { caller, name } = self.known(identity, name);
+        SimulatedCaller {
+            caller: caller.authenticated(spec.authentication()),
+            name: format!("{name}{}", spec.sign_in_text()),
+        }
+    }
+
+    /// The holder of something that is no sign-in.
     fn known(&self, identity: Arc<Identity>, name: String) -> SimulatedCaller {
         let place = self
             .address
@@ -287,7 +321,8 @@ impl SubjectArgs {
         }
         let settings = &config.auth.token;
         let verifier = Verifier::new(settings.keys(), settings.verifier());
-        let claims = match verifier.verify(token.trim(), ambient::unix_seconds()) {
+        let now = ambient::unix_seconds();
+        let claims = match verifier.verify(token.trim(), now) {
             Ok(claims) => claims,
             Err(refusal) => {
                 return Ok(self.refused(format!(
@@ -297,13 +332,19 @@ impl SubjectArgs {
         };
         match config.directory.find(&claims.subject) {
             Some(user) if user.admit(claims.issued_at).is_ok() => {
-                let user = Some(user.identity.subject.clone());
-                Ok(CallerSpec {
-                    user,
+                let spec = CallerSpec {
+                    user: Some(user.identity.subject.clone()),
                     address: self.address,
+                    second_factor: claims.sign_in.has_second_factor(),
+                    age: claims.sign_in.age(now).map(Duration::from_secs),
                     ..CallerSpec::default()
-                }
-                .resolve(&config.directory)?)
+                };
+                let SimulatedCaller { caller, name } = spec.resolve(&config.directory)?;
+                let authentication = authentication(&claims, now);
+                Ok(SimulatedCaller {
+                    caller: caller.authenticated(authentication),
+                    name,
+                })
             }
             Some(_) | None => {
                 let subject = &claims.subject;

@@ -22,7 +22,7 @@ use crate::telemetry::metrics::Metrics;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where sessions are.
-pub(super) enum SessionAccess {
+pub(in crate::cli) enum SessionAccess {
     Store(OpenStore),
     Gateway(RunningGateway),
     /// One that forgets them when it ends.
@@ -30,7 +30,7 @@ pub(super) enum SessionAccess {
 }
 
 /// A store of this process.
-pub(super) struct OpenStore {
+pub(in crate::cli) struct OpenStore {
     sessions: Sessions,
     runtime: Runtime,
     refresh_ttl: u64,
@@ -42,7 +42,7 @@ impl SessionAccess {
     ///
     /// # Errors
     /// Where they are out of reach, and what to do then.
-    pub(super) fn open(config: &Path) -> anyhow::Result<Self> {
+    pub(in crate::cli) fn open(config: &Path) -> anyhow::Result<Self> {
         let loaded = load::load_to_look(config)?;
         let (state, token) = (&loaded.state, &loaded.auth.token);
         match state {
@@ -90,6 +90,29 @@ impl SessionAccess {
             next = after;
         }
         Ok(all)
+    }
+
+    /// What a person has added as second factors; `None` where nothing is kept.
+    pub(in crate::cli) fn factors(&self, user: &str) -> anyhow::Result<Option<Value>> {
+        match self {
+            Self::Store(store) => {
+                let found = store.sessions.factor_summary(user);
+                let found = store.runtime.block_on(found).map_err(away)?;
+                Ok(found.map(|found| found.to_json()))
+            }
+            Self::Gateway(gateway) | Self::Memory(gateway) => gateway.factors(user),
+        }
+    }
+
+    /// Removes all of them; says whether there were any.
+    pub(in crate::cli) fn remove_factors(&self, user: &str) -> anyhow::Result<bool> {
+        match self {
+            Self::Store(store) => {
+                let removed = store.sessions.remove_factors(user);
+                store.runtime.block_on(removed).map_err(away)
+            }
+            Self::Gateway(gateway) | Self::Memory(gateway) => gateway.remove_factors(user),
+        }
     }
 
     /// What an operator should know of sessions that are not found there.

@@ -24,7 +24,7 @@ const LARGEST: usize = 4 << 20;
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// A gateway that runs.
-pub(super) struct RunningGateway {
+pub(in crate::cli) struct RunningGateway {
     address: SocketAddr,
     token: Option<SecretString>,
     runtime: Runtime,
@@ -86,6 +86,28 @@ impl RunningGateway {
                     self.address
                 )
             })
+    }
+
+    pub(super) fn factors(&self, user: &str) -> anyhow::Result<Option<Value>> {
+        let mut query = "/api/factors?user=".to_owned();
+        percent::encode_into(&mut query, user, |byte| byte.is_ascii_alphanumeric());
+        let mut answer = self.ask(&query, None)?;
+        match answer["factors"].take() {
+            Value::Array(list) => Ok(list.into_iter().next()),
+            _ => Err(self.is_other()),
+        }
+    }
+
+    pub(super) fn remove_factors(&self, user: &str) -> anyhow::Result<bool> {
+        let answer = self.ask("/api/factors/remove", Some(json!({ "user": user })))?;
+        answer["removed"].as_bool().ok_or_else(|| self.is_other())
+    }
+
+    fn is_other(&self) -> anyhow::Error {
+        anyhow!(
+            "what answers at `{}` is no gateway of this version",
+            self.address
+        )
     }
 
     fn ask(&self, path: &str, body: Option<Value>) -> anyhow::Result<Value> {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::Subcommand;
 
-use self::access::SessionAccess;
+pub(super) use self::access::SessionAccess;
 use super::printing::{counted, print, say};
 use crate::session::SessionSelector;
 use crate::token::SessionId;

@@ -42,8 +42,8 @@ pub(super) fn print(store: &Store, args: &UserListArgs) -> anyhow::Result<()> {
 }
 
 fn table(users: &[Arc<User>]) -> String {
-    let head = ["USER", "ROLES", "STATE", "PASSWORD", "KEYS"].map(str::to_owned);
-    let rows: Vec<[String; 5]> = std::iter::once(head)
+    let head = ["USER", "ROLES", "STATE", "PASSWORD", "TOTP", "KEYS"].map(str::to_owned);
+    let rows: Vec<[String; 6]> = std::iter::once(head)
         .chain(users.iter().map(|user| row(user)))
         .collect();
     let width = |column: usize| {
@@ -52,8 +52,8 @@ fn table(users: &[Arc<User>]) -> String {
             .max()
             .unwrap_or(0)
     };
-    let widths = [0, 1, 2, 3, 4].map(width);
-    let line = |row: &[String; 5]| {
+    let widths = [0, 1, 2, 3, 4, 5].map(width);
+    let line = |row: &[String; 6]| {
         let cells = row
             .iter()
             .zip(widths)
@@ -63,7 +63,7 @@ fn table(users: &[Arc<User>]) -> String {
     rows.iter().map(line).collect()
 }
 
-fn row(user: &User) -> [String; 5] {
+fn row(user: &User) -> [String; 6] {
     let list = |items: Vec<&str>| {
         if items.is_empty() {
             "-".to_owned()
@@ -74,12 +74,14 @@ fn row(user: &User) -> [String; 5] {
     let roles = user.identity.roles.iter().map(|role| &**role).collect();
     let keys = user.api_keys.iter().map(|key| &*key.name).collect();
     let state = if user.disabled { "disabled" } else { "enabled" };
+    let totp = if user.totp.is_some() { "yes" } else { "-" };
     let password = password(user).unwrap_or_else(|| "-".to_owned());
     [
         user.identity.subject.to_string(),
         list(roles),
         state.to_owned(),
         password,
+        totp.to_owned(),
         list(keys),
     ]
 }
@@ -101,6 +103,7 @@ fn describe(user: &User) -> Value {
         "email": identity.email,
         "disabled": user.disabled,
         "password": password(user),
+        "totp": user.totp.is_some(),
         "api_keys": user.api_keys.iter().map(describe_key).collect::<Value>(),
     })
 }

@@ -4,6 +4,7 @@ mod import;
 mod list;
 mod roles;
 mod store;
+mod totp;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ use crate::users::{KeyDigest, api_key};
   gatelatch user add alice@example.com --roles recruiter --name 'Alice Doe'
   gatelatch user add carol --roles admin --random
   gatelatch user add-key ci --name deploy --roles deployer --expires 2027-01-01
+  gatelatch user add-totp alice
   gatelatch user disable bob
   gatelatch user import /etc/nginx/.htpasswd --roles staff
   gatelatch user list --format json")]
@@ -43,6 +45,8 @@ pub(super) struct UserArgs {
 enum Command {
     Add(AddArgs),
     AddKey(AddKeyArgs),
+    AddTotp(totp::AddTotpArgs),
+    RemoveTotp(totp::RemoveTotpArgs),
     SetPassword(SetPasswordArgs),
     /// Let a disabled user in again
     Enable(UserNameArgs),
@@ -121,6 +125,8 @@ pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Add(args) => add(&store, args)?,
         Command::AddKey(args) => add_key(&store, args)?,
+        Command::AddTotp(args) => totp::add(&store, &args)?,
+        Command::RemoveTotp(args) => totp::remove(&store, &args, config)?,
         Command::SetPassword(args) => set_password(&store, args)?,
         Command::Enable(args) => change(
             &store,

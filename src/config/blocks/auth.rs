@@ -1,6 +1,6 @@
 //! `auth` and what lies in it.
 
-use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, VERIFY, words};
+use super::choices::{key_pair_algorithms, MAX_PREVIOUS_KEYS, SAME_SITE, SECOND_FACTOR, VERIFY, words};
 use super::kinds::{ABSOLUTE_PATH, ALGORITHM, BOOLEAN, CLAIM, CREDENTIALS, DURATION, FILE, NAME, TEXTS, URL};
 use super::{Block, Key, Kind, LDAP, List, Rule, Shown};
 
@@ -115,6 +115,9 @@ pub(in crate::config) static LOGIN: Block = Block {
         Key::new("templates", FILE, "A folder with pages of one's own."),
         Key::new("attempts", Kind::Integer(1, 1000),
             "So many failures of one account from one network within `window` hold both.").default(Shown::Number(5)),
+        Key::new("second_factor", Kind::Choice(|| words(SECOND_FACTOR)),
+            "What comes after a right password: nothing (`off`), a code of who has a second factor (`optional`), or of everybody (`required`: who has none adds one first).")
+            .default(Shown::Text("optional")),
         Key::new("window", DURATION, "Within this time.").default(Shown::Text("2m")),
         Key::new("lockout", DURATION, "For so long after the last failure.").default(Shown::Text("5m")),
     ],

@@ -7,6 +7,7 @@ use crate::access::Mode;
 use crate::analysis::simulation::SimulatedVerdict;
 use crate::config::proxy_protocol::{ProxiedTls, ProxyMode};
 use crate::config::settings::LogFormat;
+use crate::factors::SecondFactorPolicy;
 use crate::oidc::{LogoutMode, SecretMethod, SubjectClaim, UsersMode};
 use crate::rates::CountedBy;
 use crate::session::AtStart;
@@ -68,6 +69,12 @@ pub(in crate::config) const SECURE: Choices<SecureCookie> = &[
     ("auto", SecureCookie::Auto),
     ("true", SecureCookie::Always),
     ("false", SecureCookie::Never),
+];
+
+pub(in crate::config) const SECOND_FACTOR: Choices<SecondFactorPolicy> = &[
+    ("off", SecondFactorPolicy::Off),
+    ("optional", SecondFactorPolicy::Optional),
+    ("required", SecondFactorPolicy::Required),
 ];
 
 pub(in crate::config) const VERIFY: Choices<ForwardAuthHeaders> = &[

@@ -38,6 +38,21 @@ pub(in crate::config) static PROVIDER: Block = Block {
         Key::new("refresh", DURATION, "How often the provider is asked again whether a session holds.").default(Shown::Text("15m")),
         Key::new("logout", Kind::Choice(|| words(LOGOUT_MODE)),
             "What signing out ends: the session here, or the one at the provider as well.").default(Shown::Text("local")),
+        Key::new("second_factor", Kind::Block(&PROVIDER_SECOND_FACTOR), ""),
+    ],
+};
+
+pub(in crate::config) static PROVIDER_SECOND_FACTOR: Block = Block {
+    name: "provider_second_factor",
+    meaning: "By which of the provider's words a sign-in counts as one with a second factor, for rules that ask for one: one of these is enough. Left out, none does.",
+    nullable: false,
+    rules: &[Rule::NotEmpty],
+    keys: &[
+        Key::new("amr", Kind::List(NAMES.filled()), "Authentication methods of its ID tokens (RFC 8176).")
+            .examples(&[Shown::List(&["mfa", "otp", "hwk"])]),
+        Key::new("acr", Kind::List(NAMES.filled()),
+            "Authentication contexts of its ID tokens. Where a rule asks for a second factor they are asked for (`acr_values`), the first one rather than the others.")
+            .examples(&[Shown::List(&["phr"])]),
     ],
 };
 

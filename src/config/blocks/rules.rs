@@ -1,7 +1,9 @@
 //! Rules, and the `tests` of them.
 
 use super::choices::{ALLOW_WORDS, COUNTED_BY, VERDICTS, words};
-use super::kinds::{DURATION, LINTS, METHODS, MODE, NAME, NAMES, NETWORK, PATH, TEXT};
+use super::kinds::{
+    BOOLEAN, DURATION, LINTS, METHODS, MODE, NAME, NAMES, NETWORK, PATH, TEXT, VARIABLE,
+};
 use super::{Block, Key, Kind, List, Map, Rule, Shown};
 
 pub(in crate::config) static RULE: Block = Block {
@@ -52,6 +54,12 @@ pub(in crate::config) static CONDITION: Block = Block {
             "The client's address lies in one of these. Alone it asks for no identity."),
         Key::new("claims", Kind::Map(Map::of(&Kind::Scalar(&["string", "integer", "boolean"])).filled()),
             r#"Each claim of the caller has this value, or the one that a segment of the path names: `"{tenant}"`."#),
+        Key::new("second_factor", Kind::Either(&[Kind::Only(Shown::Flag(true)), VARIABLE]),
+            "The caller has shown a second factor when signing in. Who has not is asked to (RFC 9470).")
+            .examples(&[Shown::Flag(true)]),
+        Key::new("max_age", DURATION,
+            "The caller has signed in at most so long ago. Who has not is asked to sign in again (RFC 9470).")
+            .examples(&[Shown::Text("15m")]),
     ],
 };
 
@@ -84,6 +92,8 @@ pub(in crate::config) static TEST_CALLER: Block = Block {
         Key::new("roles", Kind::List(NAMES), "The roles."),
         Key::new("claims", Kind::Map(Map::of(&Kind::Any)), "The claims, for rules that ask for `claims`."),
         Key::new("address", TEXT, "The client's IP address."),
+        Key::new("second_factor", BOOLEAN, "Whether a second factor was shown at the sign-in; by default none was."),
+        Key::new("age", DURATION, "How long ago the sign-in was; by default it is new.").examples(&[Shown::Text("20m")]),
     ],
 };
 

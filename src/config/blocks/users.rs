@@ -30,6 +30,8 @@ pub(in crate::config) static USER: Block = Block {
             "A bcrypt hash, from `gatelatch hash`, or an argon2id hash, also as Dovecot, OpenLDAP, Spring and Django write them: `{CRYPT}$2y$…`, `argon2$argon2id$…`. Without one, nobody logs in as this user.")
             .examples(&[Shown::Text("$2b$12$…")]),
         Key::new("password_file", FILE, "A file with the hash; a relative path is relative to this file."),
+        Key::new("totp", Kind::Pattern(r"^[A-Za-z2-7 -]{16,}=*$|\$\{"),
+            "The secret of an authenticator app, in base32, from `gatelatch user add-totp`. With one, a code of the app is asked for after the password."),
         Key::new("roles", Kind::List(NAMES), "What rules ask for.").default(Shown::List(&[])),
         Key::new("groups", Kind::List(NAMES), "Another name of `roles`."),
         Key::new("name", NAME, "The display name."),

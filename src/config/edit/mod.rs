@@ -12,6 +12,8 @@ mod render;
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 pub use self::keys::{KeyChange, WrittenKey, WrittenKeys, edit_keys, read_keys};
 
 use self::model::Fresh;
@@ -39,6 +41,15 @@ pub enum Change {
         /// The hash.
         hash: String,
     },
+    /// The secret of an authenticator app.
+    AddTotp {
+        /// Whose.
+        user: String,
+        /// The secret, in base32.
+        secret: Zeroizing<String>,
+    },
+    /// No secret of an authenticator app.
+    RemoveTotp(String),
     /// The user can neither log in nor use a token.
     Disable(String),
     /// The user can again.
@@ -84,6 +95,8 @@ pub enum EditError {
     UserExists(String),
     /// There is such a key already.
     KeyExists(String),
+    /// The user has a secret of an authenticator app already.
+    TotpExists(String),
     /// It is as the change would make it.
     NothingToDo(&'static str),
     /// The value stands in another file, or in a variable.
@@ -149,6 +162,26 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
                 return Err(EditError::Elsewhere("password"));
             }
             Ok(set(present, user, "password", Fresh::Text(hash.clone())))
+        }
+        Change::AddTotp { user, secret } => {
+            let present = find(user)?;
+            if model::member(present, "totp").is_some_and(|node| !model::is_nothing(node)) {
+                return Err(EditError::TotpExists(user.clone()));
+            }
+            let secret = Fresh::Text(secret.to_string());
+            Ok(set(present, user, "totp", secret))
+        }
+        Change::RemoveTotp(user) => {
+            let present = find(user)?;
+            if model::member(present, "totp").is_none() {
+                return Err(EditError::NothingToDo(
+                    "the user list has no `totp` of the user",
+                ));
+            }
+            Ok(Patch::Remove {
+                path: vec!["users".into(), user.as_str().into()],
+                key: "totp".into(),
+            })
         }
         Change::Disable(user) => plan_disabled(
             find(user)?,
@@ -258,6 +291,10 @@ impl fmt::Display for EditError {
             Self::NoSuchUser(user) => write!(f, "there is no user `{user}`; `gatelatch user list` shows all"),
             Self::UserExists(user) => write!(f, "there is a user `{user}` already"),
             Self::KeyExists(name) => write!(f, "the user has a key `{name}` already; give this one another name"),
+            Self::TotpExists(user) => write!(
+                f,
+                "the user has an authenticator app already; `gatelatch user remove-totp {user}` takes it away"
+            ),
             Self::NothingToDo(why) => f.write_str(why),
             Self::Elsewhere(key) => {
                 write!(f, "the user's `{key}` stands in another file or in a variable; change it there")

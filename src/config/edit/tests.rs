@@ -318,3 +318,58 @@ fn several_users_are_added_at_once() {
         Err(EditError::UserExists("ben".to_owned()))
     );
 }
+
+#[test]
+fn the_secret_of_an_app_comes_and_goes() {
+    let add = |user: &str| Change::AddTotp {
+        user: user.to_owned(),
+        secret: "GEZDGNBVGY3TQOJQ".to_owned().into(),
+    };
+    let remove = |user: &str| Change::RemoveTotp(user.to_owned());
+    let with = BLOCK.replace(
+        "[recruiter]\n",
+        "[recruiter]\n        totp: GEZDGNBVGY3TQOJQ\n",
+    );
+    check(BLOCK, &add("alice"), &with);
+    check(&with, &remove("alice"), BLOCK);
+    check(
+        "users: { a: {} }\n",
+        &add("a"),
+        "users: { a: { totp: GEZDGNBVGY3TQOJQ } }\n",
+    );
+    check(
+        "users:\n  a:\n",
+        &add("a"),
+        "users:\n  a:\n    totp: GEZDGNBVGY3TQOJQ\n",
+    );
+    check(
+        "users:\n  a:\n    totp: GEZDGNBVGY3TQOJQ\n",
+        &remove("a"),
+        "users:\n  a:\n",
+    );
+    check(
+        "users: { a: { totp: GEZDGNBVGY3TQOJQ, name: A } }\n",
+        &remove("a"),
+        "users: { a: { name: A } }\n",
+    );
+    for (text, change, why) in [
+        (
+            &*with,
+            add("alice"),
+            EditError::TotpExists("alice".to_owned()),
+        ),
+        (BLOCK, add("eve"), EditError::NoSuchUser("eve".to_owned())),
+        (
+            BLOCK,
+            remove("eve"),
+            EditError::NoSuchUser("eve".to_owned()),
+        ),
+        (
+            BLOCK,
+            remove("alice"),
+            EditError::NothingToDo("the user list has no `totp` of the user"),
+        ),
+    ] {
+        assert_eq!(edit(text, &change), Err(why));
+    }
+}

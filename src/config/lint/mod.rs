@@ -9,6 +9,7 @@ mod recursion;
 mod rules;
 mod secrets;
 mod service_rules;
+mod sign_ins;
 mod trust;
 
 use super::code::Code;
@@ -22,10 +23,11 @@ pub(super) use self::rates::{PlacedRate, Rates};
 pub(super) use self::rules::rules;
 pub(super) use self::secrets::{Secrets, example, few_bytes, world_readable};
 pub(super) use self::service_rules::Rules;
+pub(super) use self::sign_ins::sign_ins;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 38] = [
+pub const LINTS: [(Code, &str); 41] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -165,12 +167,24 @@ pub const LINTS: [(Code, &str); 38] = [
         "no request is ever refused for the rate, so it holds nobody back",
     ),
     (
+        Code::IdleMaxAge,
+        "the rule lets every session of a browser in, however old it is",
+    ),
+    (
         Code::IdleLimit,
         "a smaller limit of the server refuses what the service is meant to take",
     ),
     (
         Code::NoGroups,
         "no group of the directory is read, so nobody gets a role by one",
+    ),
+    (
+        Code::LooseFilter,
+        "the directory finds somebody else than the name that was typed, or groups of others",
+    ),
+    (
+        Code::CrowdedSession,
+        "browsers drop a cookie of more than 4 KiB: whoever has all of these roles cannot sign in",
     ),
 ];
 

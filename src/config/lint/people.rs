@@ -270,8 +270,11 @@ fn may_hold(condition: &Condition, identity: &Identity) -> bool {
         user,
         networks: _,
         claims,
+        // whoever can sign in can do so again
+        sign_in,
     } = condition;
-    let about_the_caller = !roles.is_empty() || user.is_some() || !claims.is_empty();
+    let about_the_caller =
+        !roles.is_empty() || user.is_some() || !claims.is_empty() || !sign_in.is_empty();
     let has_roles = |demand: &RoleMatch| match demand {
         RoleMatch::OneOf(roles) => roles.iter().any(|role| identity.roles.contains(role)),
         RoleMatch::All(roles) => roles.iter().all(|role| identity.roles.contains(role)),

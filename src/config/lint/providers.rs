@@ -1,13 +1,22 @@
 //! OpenID providers that let in whoever comes, or nobody.
 
-use crate::access::{Requirement, RoleMatch};
+use std::collections::BTreeSet;
+
 use crate::config::code::Code;
 use crate::config::finding::{Finding, did_you_mean};
 use crate::config::places::ProviderPlaces;
+use crate::config::sessions::named_roles;
 use crate::config::settings::Config;
 use crate::config::shown::shown;
 use crate::config::span::Span;
-use crate::oidc::{ProviderSettings, UsersMode};
+use crate::oidc::{ProviderSettings, RoleMapping, UsersMode};
+use crate::token::{AuthenticationMethods, IssueError, ProviderClaims, SessionId, SignIn};
+
+/// How long the subject, the name and the address of somebody are, in bytes: a UUID, or a mail address.
+const SAMPLE_NAME: usize = 36;
+
+/// When somebody signs in: a second of ten digits, as all are until the year 2286.
+const SAMPLE_SECOND: u64 = 2_000_000_000;
 
 /// Issuers with which anybody can open an account.
 const PUBLIC: [&str; 7] = [
@@ -43,16 +52,17 @@ pub(in crate::config) fn open_provider(settings: &ProviderSettings, span: Span) 
 
 /// Roles that no rule asks for but one of nearly the same name, and lists that nobody is on.
 pub(in crate::config) fn providers(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
-    let asked = asked_roles(config);
+    let asked = named_roles(&config.services);
     let mut findings = shared_subjects(config, places);
+    findings.extend(crowded_sessions(config, places));
     findings.extend(no_browsers(config, places));
     for (provider, places) in config.auth.providers.iter().zip(places) {
         let unasked = places
             .roles
             .iter()
-            .filter(|(role, _)| !asked.contains(&&**role));
+            .filter(|(role, _)| !asked.contains(role));
         findings.extend(unasked.filter_map(|(role, span)| {
-            let meant = did_you_mean(role, asked.iter().copied())?;
+            let meant = did_you_mean(role, asked.iter().map(|role| &**role))?;
             let message = format!(
                 "no rule asks for the role `{}` of the provider `{}`",
                 shown(role),
@@ -109,6 +119,63 @@ fn shared_subjects(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
     findings
 }
 
+/// Providers whose people have more roles, where they have all of them, than a cookie has room for.
+fn crowded_sessions(config: &Config, places: &[ProviderPlaces]) -> Vec<Finding> {
+    let providers = config.auth.providers.iter().zip(places);
+    let mut providers = providers
+        .filter(|(provider, _)| provider.users == UsersMode::Any)
+        .peekable();
+    if providers.peek().is_none() {
+        return Vec::new();
+    }
+    let named = named_roles(&config.services);
+    let sessions = config.auth.cookie_sessions(&config.services);
+    let sign_in = SignIn::new(SAMPLE_SECOND, AuthenticationMethods::PASSWORD);
+    let crowded = providers.filter_map(|(provider, places)| {
+        let roles: Vec<_> = match &provider.roles {
+            RoleMapping::Groups => named.iter().cloned().collect(),
+            RoleMapping::Table(table) => {
+                let given: BTreeSet<_> = table.values().flatten().collect();
+                let given = given.into_iter().filter(|role| named.contains(*role));
+                given.cloned().collect()
+            }
+        };
+        let count = roles.len();
+        let said = ProviderClaims {
+            provider: provider.name.as_str().into(),
+            fingerprint: ProviderClaims::fingerprint([""; 3]),
+            roles,
+            name: Some("x".repeat(SAMPLE_NAME).into()),
+            email: Some("x".repeat(SAMPLE_NAME).into()),
+            checked_at: SAMPLE_SECOND,
+            ..ProviderClaims::default()
+        };
+        let subject = "x".repeat(SAMPLE_NAME);
+        let id = SessionId::from_bytes([0; 16]);
+        match sessions.begin_with_provider(&subject, id, &said, sign_in, SAMPLE_SECOND) {
+            Err(IssueError::TooLarge(bytes)) => {
+                Some(crowded_session(provider, places, (count, bytes)))
+            }
+            Ok(_) | Err(IssueError::Signing) => None,
+        }
+    });
+    crowded.collect()
+}
+
+fn crowded_session(
+    provider: &ProviderSettings,
+    places: &ProviderPlaces,
+    (roles, bytes): (usize, usize),
+) -> Finding {
+    let message = format!(
+        "somebody of the provider `{}` with all {roles} roles that rules name cannot sign in: the session would have {bytes} bytes",
+        provider.name
+    );
+    Finding::warning(Code::CrowdedSession, places.name, message).help(
+        "have `roles` map several groups to one role, or write `users: listed`: the roles of the list are in no cookie",
+    )
+}
+
 /// Sign-ins with providers are those of browsers, and come to a session cookie.
 fn no_browsers(config: &Config, places: &[ProviderPlaces]) -> Option<Finding> {
     let first = places.first()?;
@@ -129,20 +196,4 @@ fn no_browsers(config: &Config, places: &[ProviderPlaces]) -> Option<Finding> {
         finding
             .help("leave `login.page` and `cookie` of `credentials` on, or take `providers` away"),
     )
-}
-
-fn asked_roles(config: &Config) -> Vec<&str> {
-    let rules = config
-        .services
-        .iter()
-        .flat_map(|service| service.policy.rules());
-    let conditions = rules.flat_map(|rule| match &rule.requirement {
-        Requirement::AnyOf(conditions) => conditions.as_slice(),
-        Requirement::Anyone | Requirement::Authenticated | Requirement::Nobody => &[],
-    });
-    let roles = conditions.flat_map(|condition| &condition.roles);
-    let names = roles.flat_map(|demand| match demand {
-        RoleMatch::OneOf(roles) | RoleMatch::All(roles) => roles,
-    });
-    names.map(|role| &**role).collect()
 }

@@ -1,9 +1,13 @@
 //! `allow`: what a rule asks of the caller.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::server::network;
 use super::{distinct, label, roles};
 use crate::access::{
-    ClaimMatch, ClaimValue, Condition, Expected, Requirement, RoleMatch, UserMatch,
+    AuthenticationDemand, ClaimMatch, ClaimValue, Condition, Expected, Requirement, RoleMatch,
+    UserMatch,
 };
 use crate::config::blocks;
 use crate::config::code::Code;
@@ -17,6 +21,10 @@ use crate::config::yaml::{Entry, Value};
 
 const EXPECTED: &str = "`anyone`, `authenticated`, `nobody`, a condition or a list of conditions";
 const EMPTY: &str = "write a condition such as `roles: [admin]`, or `allow: nobody`";
+
+/// What `max_age` may be. A shorter one could not be kept while a browser is on its way back.
+const MAX_AGE: RangeInclusive<Duration> =
+    Duration::from_secs(5)..=Duration::from_secs(365 * 24 * 3600);
 
 /// The parameters of the rule's pattern; `None` where the pattern itself was refused.
 type Parameters<'a> = Option<&'a [&'a str]>;
@@ -46,6 +54,8 @@ pub(super) fn meant_by(beside: &[Entry]) -> &'static str {
         Some("users") => "{ users: [alice] }",
         Some("networks") => "{ networks: [10.0.0.0/8] }",
         Some("claims") => "{ claims: { department: finance } }",
+        Some("second_factor") => "{ second_factor: true }",
+        Some("max_age") => "{ max_age: 15m }",
         Some(_) => "{ roles: [admin] }",
     }
 }
@@ -159,6 +169,7 @@ fn condition(
     let claims = section
         .take("claims")
         .map(|entry| claims(entry, parameters, reader));
+    let sign_in = sign_in(&mut section, reader);
     section.finish(reader);
     // Collecting first would drop a part that was refused, and the condition would admit more than is written.
     let roles = [one_of, all]
@@ -173,7 +184,38 @@ fn condition(
         },
         networks: networks.unwrap_or(Some(Vec::new()))?,
         claims: claims.unwrap_or(Some(Vec::new()))?,
+        sign_in: sign_in?,
     })
+}
+
+/// `second_factor` and `max_age`; `None` where one of them was refused.
+fn sign_in(section: &mut Section, reader: &mut Reader<'_>) -> Option<AuthenticationDemand> {
+    let second_factor = section
+        .take("second_factor")
+        .map(|entry| second_factor(&entry, reader));
+    let max_age = section
+        .take("max_age")
+        .map(|entry| reader.duration(&entry, MAX_AGE));
+    Some(AuthenticationDemand {
+        second_factor: match second_factor {
+            Some(given) => given?,
+            None => false,
+        },
+        max_age: match max_age {
+            Some(given) => Some(given?),
+            None => None,
+        },
+    })
+}
+
+/// `true`: to ask for nothing, the key is left out, and a condition that asks for nothing holds for no one.
+fn second_factor(entry: &Entry, reader: &mut Reader<'_>) -> Option<bool> {
+    if reader.boolean(entry)? {
+        return Some(true);
+    }
+    let help = "leave it out where a password is enough".to_owned();
+    reader.invalid(entry, "`true`", help);
+    None
 }
 
 fn required_roles(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Box<str>>> {

@@ -83,7 +83,7 @@ pub(super) fn auth(
         providers,
     } = trusted(&mut section, token.as_ref(), roots, reader);
     let session = session(section.take("session"), reader);
-    let (theme, attempts) = login(section.take("login"), reader);
+    let login = login(section.take("login"), reader);
     let verify = section.choice("verify", blocks::VERIFY, reader);
     let credentials =
         credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
@@ -109,8 +109,9 @@ pub(super) fn auth(
                 providers: settings,
                 provider_origins: providers.origins,
                 session,
-                attempts,
-                theme,
+                attempts: login.attempts,
+                second_factor: login.second_factor,
+                theme: login.theme,
                 verify: verify.unwrap_or_default(),
                 credentials,
                 cors: cors.flatten(),

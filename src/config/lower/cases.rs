@@ -1,6 +1,7 @@
 //! `tests`: requests whose outcome is known.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::user::user_claims;
 use super::{label, roles};
@@ -12,6 +13,8 @@ use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::{Entry, Node, Value};
 use crate::token::ClaimPath;
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The `tests` of a configuration, or of a file of their own. `roles_claim` is the claim that carries roles.
 pub(super) fn cases(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Vec<Case> {
@@ -135,6 +138,12 @@ fn who(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Option
         .take("claims")
         .map(|entry| user_claims(entry, roles_claim, reader));
     let address = section.take("address").map(|entry| address(&entry, reader));
+    let second_factor = section
+        .take("second_factor")
+        .map(|entry| reader.boolean(&entry));
+    let age = section
+        .take("age")
+        .map(|entry| reader.duration(&entry, Duration::ZERO..=YEAR));
     section.finish(reader);
     // what was refused must not become a caller of whom less is said
     Some(CallerSpec {
@@ -142,6 +151,8 @@ fn who(entry: Entry, roles_claim: &ClaimPath, reader: &mut Reader<'_>) -> Option
         roles: given(roles)?,
         claims: given(claims)?,
         address: given(address)?,
+        second_factor: given(second_factor)?.unwrap_or(false),
+        age: given(age)?,
     })
 }
 

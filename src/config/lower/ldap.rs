@@ -14,7 +14,7 @@ use crate::config::span::{Span, narrow};
 use crate::config::yaml::{Entry, Value};
 use crate::ldap::{
     DistinguishedName, FilterTemplate, GroupRoles, GroupSource, LdapSecurity, LdapSettings,
-    LdapUrl, LdapUrlError, Placeholder, ServiceAccount, UserSearch, is_attribute,
+    LdapUrl, LdapUrlError, Placeholder, Selectivity, ServiceAccount, UserSearch, is_attribute,
 };
 use crate::net::TlsSettings;
 
@@ -287,6 +287,8 @@ struct FilterKind {
     one_of: &'static [Placeholder],
     never: &'static [Placeholder],
     without: &'static str,
+    by_part: &'static str,
+    by_nothing: &'static str,
     help: &'static str,
 }
 
@@ -294,6 +296,8 @@ const USERS_FILTER: FilterKind = FilterKind {
     one_of: &[Placeholder::Username],
     never: &[Placeholder::Dn],
     without: "the filter finds the same whoever signs in: it has no `{username}`",
+    by_part: "the filter finds people who are called otherwise than what is typed",
+    by_nothing: "the filter finds people whatever name is typed: `{username}` stands within `!`, or beside an alternative",
     help: "write `(uid={username})`; for Active Directory `(sAMAccountName={username})`",
 };
 
@@ -301,6 +305,8 @@ const GROUPS_FILTER: FilterKind = FilterKind {
     one_of: &[Placeholder::Dn, Placeholder::Username],
     never: &[],
     without: "the filter finds the same for everybody: it has neither `{dn}` nor `{username}`",
+    by_part: "the filter finds groups of people who are called otherwise",
+    by_nothing: "the filter finds groups that the user is not in: the placeholder stands within `!`, or beside an alternative",
     help: "write `(member={dn})`; for groups of POSIX `(memberUid={username})`",
 };
 
@@ -323,10 +329,22 @@ fn filter(entry: &Entry, kind: &FilterKind, reader: &mut Reader<'_>) -> Option<F
         let message = "`{dn}` is not known before the entry is found";
         (message, "it belongs into `groups.filter`")
     } else {
+        lint_filter(&filter, kind, span, reader);
         return Some(filter);
     };
     reader.report(Finding::error(Code::InvalidValue, span, message).help(help));
     None
+}
+
+/// A filter whose placeholders do not choose what is found.
+fn lint_filter(filter: &FilterTemplate, kind: &FilterKind, span: Span, reader: &mut Reader<'_>) {
+    let message = match filter.selectivity(kind.one_of) {
+        Selectivity::Whole => return,
+        Selectivity::Part => kind.by_part,
+        Selectivity::Nothing => kind.by_nothing,
+    };
+    let finding = Finding::warning(Code::LooseFilter, span, message);
+    reader.report(finding.help(kind.help));
 }
 
 /// Where a piece of a text stands in the file, if the text is written as it is read.

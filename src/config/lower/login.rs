@@ -10,17 +10,26 @@ use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::yaml::Entry;
+use crate::factors::SecondFactorPolicy;
 use crate::pages::{PageKind, Theme};
 use crate::session::AttemptLimits;
 
-/// The pages, `None` where nobody signs in with a browser; and the limits.
-pub(super) fn login(
-    entry: Option<Entry>,
-    reader: &mut Reader<'_>,
-) -> (Option<Theme>, AttemptLimits) {
+/// What `auth.login` says.
+pub(super) struct Login {
+    /// The pages; `None` where nobody signs in with a browser.
+    pub(super) theme: Option<Theme>,
+    pub(super) attempts: AttemptLimits,
+    pub(super) second_factor: SecondFactorPolicy,
+}
+
+pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::LOGIN));
     let Some(mut section) = section else {
-        return (Some(Theme::builtin("Sign in")), AttemptLimits::default());
+        return Login {
+            theme: Some(Theme::builtin("Sign in")),
+            attempts: AttemptLimits::default(),
+            second_factor: SecondFactorPolicy::default(),
+        };
     };
     let page = section.boolean("page", reader).unwrap_or(true);
     let title = section
@@ -30,9 +39,14 @@ pub(super) fn login(
     if let Some(entry) = section.take("templates") {
         templates(&entry, &mut theme, reader);
     }
-    let limits = attempts(&mut section, reader);
+    let attempts = attempts(&mut section, reader);
+    let second_factor = section.choice("second_factor", blocks::SECOND_FACTOR, reader);
     section.finish(reader);
-    (page.then_some(theme), limits)
+    Login {
+        theme: page.then_some(theme),
+        attempts,
+        second_factor: second_factor.unwrap_or_default(),
+    }
 }
 
 /// `attempts`, `window` and `lockout`.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::claim_path::claim_path;
 use super::keys::algorithm;
+use super::provider_allow::allow;
 use super::provider_client::client;
+use super::provider_second_factor::second_factor;
 use super::upstream::{SystemRoots, authorities};
 use super::{distinct, label, roles};
 use crate::config::blocks;
@@ -100,6 +102,7 @@ fn provider(
     let mut refresh = Duration::from_secs(15 * 60);
     section.duration("refresh", &mut refresh, blocks::REFRESHES, reader);
     let logout = section.choice("logout", blocks::LOGOUT_MODE, reader);
+    let second_factor = second_factor(&mut section, reader);
     section.finish(reader);
     let (name, servers, people) = (name?, servers?, people?);
     let settings = ProviderSettings {
@@ -118,6 +121,7 @@ fn provider(
         users: people.users,
         refresh,
         logout: logout.unwrap_or_default(),
+        second_factor: second_factor?,
         leeway,
     };
     if let Some(finding) = lint::open_provider(&settings, servers.span) {
@@ -413,68 +417,4 @@ fn role_table(entry: Entry, reader: &mut Reader<'_>) -> Option<RoleTable> {
         table: RoleMapping::Table(table?),
         places,
     })
-}
-
-fn allow(entry: Entry, reader: &mut Reader<'_>) -> Option<ProviderAllow> {
-    let (key, span) = (entry.key.clone(), entry.node.span);
-    let mut section = reader.section(entry, &blocks::PROVIDER_ALLOW)?;
-    let domains = list(&mut section, "email_domains", reader, domain);
-    let groups = list(&mut section, "groups", reader, |item, reader| {
-        label(item, reader).map(Into::into)
-    });
-    let emails = list(&mut section, "emails", reader, email);
-    section.finish(reader);
-    let allow = ProviderAllow {
-        email_domains: domains?,
-        groups: groups?,
-        emails: emails?,
-    };
-    if allow.is_everybody() {
-        let finding = Finding::error(Code::EmptyValue, span, format!("`{key}` is empty"));
-        reader.report(
-            finding
-                .help("name who may sign in, or take it away: then everybody of this issuer may"),
-        );
-        return None;
-    }
-    Some(allow)
-}
-
-fn list(
-    section: &mut Section,
-    key: &'static str,
-    reader: &mut Reader<'_>,
-    read: impl FnMut(&Entry, &mut Reader<'_>) -> Option<Box<str>>,
-) -> Option<Vec<Box<str>>> {
-    match section.take(key) {
-        Some(entry) => {
-            let items = reader.list(entry)?;
-            distinct(&items, reader, read)
-        }
-        None => Some(Vec::new()),
-    }
-}
-
-/// In lower case. A domain of one's own is no pattern but for what lies below it.
-fn domain(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let text = label(item, reader)?.to_lowercase();
-    let name = text.strip_prefix("*.").unwrap_or(&text);
-    if name.is_empty() || name.contains(['*', '@', ' ']) || name.starts_with('.') {
-        let help = "write `example.com`, or `*.example.com` for the domains below it; for everybody of the issuer take `allow` away";
-        reader.invalid(item, "a domain", help.to_owned());
-        return None;
-    }
-    Some(text.into())
-}
-
-/// In lower case.
-fn email(item: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let text = label(item, reader)?.to_lowercase();
-    let parts = text.rsplit_once('@');
-    if parts.is_none_or(|(name, domain)| name.is_empty() || domain.is_empty()) {
-        let help = "write `alice@example.com`; domains belong to `email_domains`";
-        reader.invalid(item, "a mail address", help.to_owned());
-        return None;
-    }
-    Some(text.into())
 }

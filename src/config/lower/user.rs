@@ -16,6 +16,7 @@ use crate::config::scalar::Scalar;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
+use crate::factors::TotpSecret;
 use crate::token::ClaimPath;
 use crate::users::{PasswordHash, User, is_user_name};
 
@@ -44,6 +45,10 @@ pub(super) fn user(
     let password = reader
         .secret(inline, file)
         .and_then(|(span, text)| password((name, span), &text, notes, reader));
+    let totp = section.take("totp");
+    let totp = reader
+        .secret(totp, None)
+        .and_then(|(span, text)| totp_secret((name, span), &text, reader));
     let roles = section
         .either(reader, "roles", "groups")
         .and_then(|entry| roles(entry, reader, None));
@@ -83,6 +88,7 @@ pub(super) fn user(
     Some(User {
         identity,
         password,
+        totp,
         disabled,
         tokens_valid_after,
         claims,
@@ -120,6 +126,23 @@ fn password(
             None
         }
     }
+}
+
+fn totp_secret(
+    (user, span): (&str, Span),
+    text: &str,
+    reader: &mut Reader<'_>,
+) -> Option<TotpSecret> {
+    let secret = TotpSecret::parse(text);
+    if let Err(error) = secret {
+        let user = shown(user);
+        let message = format!("`totp` of `{user}` is not the secret of an authenticator app");
+        let finding = Finding::error(Code::InvalidSecret, span, message).conceal(span);
+        reader.report(finding.help(format!(
+            "{error}; `gatelatch user add-totp {user}` makes another"
+        )));
+    }
+    secret.ok()
 }
 
 fn claims(

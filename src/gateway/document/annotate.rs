@@ -157,6 +157,7 @@ fn describe(conditions: &[Condition]) -> String {
             user,
             networks,
             claims,
+            sign_in,
             ..
         } = condition;
         if user.is_some() || !networks.is_empty() || !claims.is_empty() {
@@ -168,6 +169,9 @@ fn describe(conditions: &[Condition]) -> String {
                 }
                 .to_owned(),
             );
+        }
+        if !sign_in.is_empty() {
+            parts.push(format!("Requires {sign_in}"));
         }
         let alternative = parts.join(", and ");
         if !alternatives.contains(&alternative) {

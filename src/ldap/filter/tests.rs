@@ -219,3 +219,35 @@ fn a_known_subject_takes_the_place_of_the_typed_name() {
     );
     assert!(filter.uses(Placeholder::Username) && !filter.uses(Placeholder::Dn));
 }
+
+#[test]
+fn the_value_decides_what_is_found_or_it_does_not() {
+    use Selectivity::{Nothing, Part, Whole};
+    for (text, expected) in [
+        ("(uid={username})", Whole),
+        ("(userPrincipalName={username}@corp.example.com)", Whole),
+        ("(uid:caseExactMatch:={username})", Whole),
+        ("(&(objectClass=person)(uid={username}))", Whole),
+        ("(|(uid={username})(mail={username}))", Whole),
+        ("(&(uid={username})(!(aliasOf={username})))", Whole),
+        ("(&(uid={username}*)(mail={username}))", Whole),
+        ("(uid={username}*)", Part),
+        ("(uid=*{username})", Part),
+        ("(cn~={username})", Part),
+        ("(uid>={username})", Part),
+        ("(|(uid={username})(cn=*{username}*))", Part),
+        ("(!(uid={username}))", Nothing),
+        ("(&(objectClass=person)(!(uid={username})))", Nothing),
+        ("(|(uid={username})(uid=admin))", Nothing),
+        ("(|(uid={username})(&))", Nothing),
+        ("(uid=*)", Nothing),
+    ] {
+        let filter = FilterTemplate::parse(text).unwrap();
+        let selectivity = filter.selectivity(&[Placeholder::Username]);
+        assert_eq!(selectivity, expected, "{text}");
+    }
+    let both = FilterTemplate::parse("(|(member={dn})(memberUid={username}))").unwrap();
+    let of_both = [Placeholder::Username, Placeholder::Dn];
+    assert_eq!(both.selectivity(&of_both), Whole);
+    assert_eq!(both.selectivity(&of_both[..1]), Nothing);
+}

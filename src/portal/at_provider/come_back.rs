@@ -7,13 +7,14 @@ use http::header::SET_COOKIE;
 use http::{Response, StatusCode};
 use secrecy::SecretString;
 
+use super::claims::claims_of;
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
 use super::start::{Departure, is_key, no_such_endpoint};
 use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::Identity;
 use crate::ambient;
-use crate::identify::{SessionProvider, admit_unlisted, identity_of};
+use crate::identify::{admit_unlisted, identity_of};
 use crate::oidc::{
     AuthorizationResponse, LogoutMode, OAuthErrorCode, Provider, ProviderError, ProviderSignIn,
     SignInSecrets, UsersMode,
@@ -21,7 +22,7 @@ use crate::oidc::{
 use crate::pages::{PassingPage, Theme};
 use crate::portal::login::log_safe_name;
 use crate::portal::me::PortalCaller;
-use crate::portal::page::{pass_on, see_other};
+use crate::portal::page::{SignInReason, pass_on, see_other};
 use crate::portal::redirect_loop::RedirectLoopGuard;
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
@@ -153,7 +154,7 @@ impl Portal {
             redirect_uri: pending.redirect_uri.clone(),
             nonce: SecretString::from(&*pending.nonce),
             code_verifier: SecretString::from(&*pending.verifier),
-            max_age: None,
+            max_age: pending.max_age,
         };
         let signed_in = provider.redeem(answer, &secrets, now).await;
         let is_spent = |error: &ProviderError| {
@@ -190,7 +191,13 @@ impl Portal {
         let id = SessionId::from_bytes(ambient::random_bytes());
         let session = self
             .browsers
-            .begin_with_provider(subject, id, &said, sign_in_of(signed_in, now), now)
+            .begin_with_provider(
+                subject,
+                id,
+                &said,
+                sign_in_of(provider, signed_in, now),
+                now,
+            )
             .map_err(|error| match error {
                 IssueError::TooLarge(length) => Failure {
                     detail: Some(format!(
@@ -349,7 +356,7 @@ impl Portal {
             provider,
             next,
             attempt: Attempt::Anew,
-            is_switch: false,
+            reason: SignInReason::Ordinary,
         };
         let mut reply = self.send_away(theme, intake, &departure, context.now);
         let headers = reply.response.headers_mut();
@@ -440,26 +447,18 @@ enum Refusal {
     Failed(Failure),
 }
 
-/// When and how the provider says that the person was authenticated. That more than one factor was shown is its word alone,
-/// and does not count.
-fn sign_in_of(signed_in: &ProviderSignIn, now: u64) -> SignIn {
+/// When and how the provider says that the person was authenticated. That more than one factor was shown counts where the
+/// configuration says by which word.
+fn sign_in_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> SignIn {
     let methods = AuthenticationMethods::from_names(signed_in.amr.iter().map(|name| &**name));
+    let second_factor = &provider.settings().second_factor;
+    let is_shown = second_factor.is_shown_by(&signed_in.amr, signed_in.acr.as_deref());
     SignIn {
         at: signed_in.of.auth_time.map(|at| at.min(now)),
-        methods: methods.without(AuthenticationMethod::MultipleFactors),
-    }
-}
-
-/// What goes into the cookie.
-fn claims_of(provider: &Provider, signed_in: &ProviderSignIn, now: u64) -> ProviderClaims {
-    let identity = &signed_in.identity;
-    ProviderClaims {
-        provider: provider.settings().name.as_str().into(),
-        fingerprint: SessionProvider::of(provider.settings()).fingerprint,
-        roles: identity.roles.clone(),
-        name: identity.name.clone(),
-        email: identity.email.clone(),
-        checked_at: now,
-        has_refresh_token: signed_in.refresh_token.is_some(),
+        methods: if is_shown {
+            methods.with(AuthenticationMethod::MultipleFactors)
+        } else {
+            methods.without(AuthenticationMethod::MultipleFactors)
+        },
     }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::access::AuthenticationDemand;
 use crate::ambient;
 use crate::token::{Sealed, SealedFor, Sealer};
 
@@ -42,6 +43,9 @@ pub(super) struct PendingSignIn {
     pub(super) next: Option<String>,
     /// Where it comes back to.
     pub(super) redirect_uri: String,
+    /// How many seconds ago the person may have been authenticated; `None`: that is not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_age: Option<u64>,
     begun_at: u64,
 }
 
@@ -76,7 +80,16 @@ impl PendingSignIn {
                 .filter(|next| next.len() <= LONGEST_NEXT)
                 .map(str::to_owned),
             redirect_uri,
+            max_age: None,
             begun_at: now,
+        }
+    }
+
+    /// The same, of somebody who is to be authenticated so lately.
+    pub(super) fn asking(self, demand: AuthenticationDemand) -> Self {
+        Self {
+            max_age: demand.max_age.map(|max_age| max_age.as_secs()),
+            ..self
         }
     }
 

@@ -10,10 +10,11 @@ use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::{PathOptions, RequestPath};
 use crate::oidc::{AuthorizationRequest, Provider, code_challenge};
 use crate::pages::{ProviderLink, Theme};
-use crate::portal::page::{PageQuery, SWITCH, see_other};
+use crate::portal::page::{PageQuery, SignInReason, see_other};
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::FormView;
 use crate::portal::{Portal, PortalContext, PortalReply};
+use crate::session::{OnceKey, OnceUse};
 use crate::wire::{self, Intake};
 
 /// A browser that is sent to a provider.
@@ -21,8 +22,8 @@ pub(super) struct Departure<'a> {
     pub(super) provider: &'a Provider,
     pub(super) next: Option<&'a str>,
     pub(super) attempt: Attempt,
-    /// The person wants to be somebody else than the provider takes them for.
-    pub(super) is_switch: bool,
+    /// Why.
+    pub(super) reason: SignInReason,
 }
 
 impl Portal {
@@ -40,7 +41,7 @@ impl Portal {
             provider,
             next: query.next.as_ref().map(ReturnPath::as_str),
             attempt: Attempt::First,
-            is_switch: query.switch,
+            reason: query.reason,
         };
         self.send_away(theme, intake, &departure, context.now)
     }
@@ -76,31 +77,23 @@ impl Portal {
         &self,
         name: &str,
         next: Option<&ReturnPath>,
-        is_switch: bool,
+        reason: SignInReason,
     ) -> String {
-        let mut path = format!("{}/login/{name}", self.settings.own.prefix);
-        if let Some(next) = next {
-            path.push_str("?next=");
-            path.push_str(&next.encoded());
-        }
-        if is_switch {
-            path.push(if next.is_some() { '&' } else { '?' });
-            path.push_str(SWITCH);
-        }
-        path
+        let path = format!("{}/login/{name}", self.settings.own.prefix);
+        reason.address(&path, next)
     }
 
     /// The providers on the sign-in page.
     pub(in crate::portal) fn provider_links(
         &self,
         next: Option<&ReturnPath>,
-        is_switch: bool,
+        reason: SignInReason,
     ) -> Vec<ProviderLink> {
         let link = |provider: &Provider| {
             let settings = provider.settings();
             ProviderLink {
                 title: settings.title.clone(),
-                address: self.provider_path(settings.name.as_str(), next, is_switch),
+                address: self.provider_path(settings.name.as_str(), next, reason),
             }
         };
         self.settings
@@ -118,6 +111,27 @@ impl Portal {
         }
     }
 
+    /// The provider that has refused to confirm the session of this browser, which has ended by that. `None` where it has
+    /// ended otherwise, as by a logout, or where the store is away.
+    pub(in crate::portal) async fn provider_that_refused(
+        &self,
+        intake: &Intake,
+        now: u64,
+    ) -> Option<&Provider> {
+        let cookie = &self.settings.cookie;
+        let session = cookie.credential(&intake.cookies, intake.site.scheme)?;
+        let session = self.browsers.verify(session.token(), now).ok()?;
+        let provider = self.provider(&session.provider?.provider)?;
+        let id = session.session;
+        if !self.sessions.has_ended(&id) {
+            return None;
+        }
+        let name = provider.settings().name.as_str();
+        let key = OnceKey::new(OnceUse::RefusedSession, name, &id.to_string());
+        let was_refused = self.sessions.was_used(key).await;
+        was_refused.unwrap_or(false).then_some(provider)
+    }
+
     /// Sends a browser to a provider, with a cookie of what its answer is checked with.
     pub(super) fn send_away(
         &self,
@@ -131,16 +145,22 @@ impl Portal {
         let Some(redirect_uri) = intake.site.url(&callback) else {
             return no_such_endpoint();
         };
-        let Departure { next, attempt, .. } = *departure;
-        let pending = PendingSignIn::begin(name, redirect_uri, next, attempt, now);
+        let (next, demand) = (departure.next, departure.reason.demand());
+        let pending = PendingSignIn::begin(name, redirect_uri, next, departure.attempt, now);
+        let pending = pending.asking(demand);
         let request = AuthorizationRequest {
             redirect_uri: &pending.redirect_uri,
             state: &pending.state,
             nonce: &pending.nonce,
             code_challenge: &code_challenge(&pending.verifier),
-            prompt: departure.is_switch.then_some("login"),
+            prompt: departure.reason.asks_anew().then_some("login"),
             login_hint: None,
-            max_age: None,
+            max_age: pending.max_age,
+            acr_values: if demand.second_factor {
+                &departure.provider.settings().second_factor.acr
+            } else {
+                &[]
+            },
         };
         let address = match departure.provider.authorization_url(&request) {
             Ok(address) => address,
@@ -186,7 +206,10 @@ impl Portal {
             next: next.as_ref(),
             error: &failure.sentence(&settings.title, has_others),
             // whoever may not sign in here comes back as somebody else
-            is_switch: failure.denial == ProviderDenial::NotAllowed,
+            reason: match failure.denial {
+                ProviderDenial::NotAllowed => SignInReason::Switch,
+                _ => SignInReason::Ordinary,
+            },
             ..FormView::default()
         };
         let mut response = self.show_form(theme, failure.status(), &shown);

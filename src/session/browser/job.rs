@@ -13,6 +13,8 @@ pub(in crate::session) enum BrowserJob {
     Update(UpdateBrowser, JobReply<bool>),
     /// Uses something until a time at which it is refused anyway, now.
     UseOnce(OnceKey, u64, u64, JobReply<bool>),
+    /// Says whether something was used, and leaves it as it is.
+    WasUsed(OnceKey, JobReply<bool>),
     /// Takes the right to renew a session, if nobody has it.
     Lease(Renewal, JobReply<bool>),
     /// Gives it back.
@@ -77,6 +79,7 @@ impl BrowserJob {
             Self::Update(_, reply) | Self::UseOnce(_, _, _, reply) | Self::Lease(_, reply) => {
                 answer(reply, Err(StoreUnavailable))
             }
+            Self::WasUsed(_, reply) => answer(reply, Err(StoreUnavailable)),
             Self::List(_, reply) => answer(reply, Err(StoreUnavailable)),
             Self::End(_, reply) => answer(reply, Err(StoreUnavailable)),
         }

@@ -13,6 +13,8 @@ pub enum OnceUse {
     SignInState,
     /// The `jti` of a provider's logout token.
     LogoutToken,
+    /// The name of a session that its provider has refused to confirm, by the provider.
+    RefusedSession,
     /// What a right password gives who has yet to show a second factor.
     Continuation,
     /// A WebAuthn ceremony.
@@ -29,6 +31,7 @@ impl OnceKey {
         let purpose: &[u8] = match purpose {
             OnceUse::SignInState => b"state",
             OnceUse::LogoutToken => b"logout",
+            OnceUse::RefusedSession => b"refused",
             OnceUse::Continuation => b"continuation",
             OnceUse::Ceremony => b"ceremony",
         };

@@ -45,6 +45,11 @@ impl UsedKeys {
         true
     }
 
+    /// Whether a key was used, and is not forgotten.
+    pub(in crate::session) fn contains(&self, key: &OnceKey) -> bool {
+        self.until.contains_key(key)
+    }
+
     /// Forgets what is refused anyway by `now`.
     pub(in crate::session) fn forget_expired(&mut self, now: u64) {
         while let Some((until, key)) = self.by_expiry.first().copied() {
@@ -70,7 +75,9 @@ mod tests {
     #[test]
     fn a_key_is_good_once_until_its_time_is_over() {
         let mut used = UsedKeys::with_room(8, &ambient::hash_state());
+        assert!(!used.contains(&key(1)));
         assert!(used.insert(key(1), 10) && !used.insert(key(1), 20));
+        assert!(used.contains(&key(1)) && !used.contains(&key(2)));
         used.forget_expired(9);
         assert!(!used.insert(key(1), 10));
         used.forget_expired(10);

@@ -36,7 +36,7 @@ impl KeptValues {
         }
     }
 
-    /// Keeps a value; `false` where there is no room, or the key has one.
+    /// Keeps a value; `false` where there is no room, the key has one, or its time is over.
     pub(in crate::session) fn keep(
         &mut self,
         key: OnceKey,
@@ -45,7 +45,8 @@ impl KeptValues {
         now: u64,
     ) -> bool {
         self.forget_expired(now);
-        if self.values.len() >= self.room || self.values.contains_key(&key) {
+        let is_over = until <= now;
+        if is_over || self.values.len() >= self.room || self.values.contains_key(&key) {
             return false;
         }
         self.values.insert(key, (until, value));
@@ -85,6 +86,7 @@ mod tests {
         let mut kept = KeptValues::with_room(2, &ambient::hash_state());
         assert!(kept.keep(key(1), vec![1], 10, 0));
         assert!(!kept.keep(key(1), vec![9], 10, 0), "a key has one value");
+        assert!(!kept.keep(key(2), vec![9], 5, 5), "its time is over");
         assert_eq!(kept.take(&key(1), 9), Some(vec![1]));
         assert_eq!(kept.take(&key(1), 9), None);
         assert!(kept.keep(key(1), vec![1], 10, 0));

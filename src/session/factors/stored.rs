@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::record::{FactorRecord, UserHandle};
 use crate::session::browser::digest;
@@ -21,6 +22,17 @@ pub struct FactorSummary {
     /// How many passkeys and security keys there are.
     #[serde(rename = "p")]
     pub keys: usize,
+}
+
+impl FactorSummary {
+    /// As the admin API and commands show it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "totp": self.totp,
+            "recovery_codes": self.recovery_codes,
+            "keys": self.keys,
+        })
+    }
 }
 
 /// Some of the people of whom factors are kept.
@@ -103,6 +115,12 @@ impl StoredFactors {
         let context = context(&self.subject, self.turn);
         let text = sealer.open(SealedFor::SecondFactors, &context, self.sealed.as_ref()?)?;
         FactorRecord::from_text(&text, self.turn)
+    }
+
+    /// Whether the gateway's key has sealed it, and not one before, which will be taken away.
+    pub(in crate::session) fn is_current(&self, sealer: &Sealer) -> bool {
+        let sealed = self.sealed.as_ref();
+        sealed.is_some_and(|sealed| sealer.is_current(sealed))
     }
 
     /// As it is stored.

@@ -30,6 +30,7 @@ impl Local {
                 }
                 deferred(reply, is_new)
             }
+            BrowserJob::WasUsed(key, reply) => deferred(reply, self.used.contains(&key)),
             // there is one process, which renews each session once at a time
             BrowserJob::Lease(_, reply) => deferred(reply, true),
             BrowserJob::Release(_, reply) => deferred(reply, ()),

@@ -84,7 +84,11 @@ pub(super) async fn use_once(
     now: u64,
 ) -> RedisResult<bool> {
     let millis = until.saturating_sub(now).max(1).saturating_mul(1000);
-    set_new(connection, format!("gatelatch:used:{key}"), "1", millis).await
+    set_new(connection, used_key(key), "1", millis).await
+}
+
+pub(super) async fn was_used(connection: &mut Connection, key: OnceKey) -> RedisResult<bool> {
+    connection.query(cmd("EXISTS").arg(used_key(key))).await
 }
 
 pub(super) async fn lease(connection: &mut Connection, renewal: Renewal) -> RedisResult<bool> {
@@ -204,6 +208,10 @@ pub(super) async fn end_selected(
         ended,
         more: key.is_some() && sessions.len() as u64 == STEP,
     })
+}
+
+fn used_key(key: OnceKey) -> String {
+    format!("gatelatch:used:{key}")
 }
 
 fn renewal_key(session: &SessionId) -> String {

@@ -94,6 +94,9 @@ async fn perform_browser(
             let used_now = browser::use_once(connection, key, until, now).await;
             finish(reply, used, used_now);
         }
+        BrowserJob::WasUsed(key, reply) => {
+            finish(reply, used, browser::was_used(connection, key).await);
+        }
         BrowserJob::Lease(renewal, reply) => {
             finish(reply, used, browser::lease(connection, renewal).await);
         }

@@ -13,7 +13,7 @@ use super::request::{RenewalRequest, is_due};
 use crate::ambient;
 use crate::session::browser::{BrowserIdentity, BrowserSession, ProviderSession, Renewal};
 use crate::session::published::Published;
-use crate::session::{Sessions, StoreUnavailable};
+use crate::session::{OnceKey, OnceUse, Sessions, StoreUnavailable};
 use crate::token::SessionId;
 
 /// How long a lease lasts: longer than a provider may take for both of its answers, and the store for its own.
@@ -238,11 +238,13 @@ impl Renewer {
 
     async fn end(&self, request: &RenewalRequest, reason: &str) -> Wait {
         let times = request.times(ambient::unix_seconds());
-        let ended = self.sessions.end(request.session, times).await;
-        if ended.is_err() {
+        let (provider, session) = (request.provider.name(), request.session);
+        // first: whoever finds the session ended finds why
+        let key = OnceKey::new(OnceUse::RefusedSession, provider, &session.to_string());
+        let noted = self.sessions.use_once(key, times.last_token, times.now);
+        if noted.await.is_err() || self.sessions.end(session, times).await.is_err() {
             return Wait::Shortly;
         }
-        let (provider, session) = (request.provider.name(), request.session);
         tracing::info!(event = "provider_session_ended", provider, %session, reason,
             "the provider does not confirm a session any more; it has ended");
         Wait::Done

@@ -291,6 +291,13 @@ impl Totals {
     fn encode_sign_in(&self, text: &mut Exposition) {
         let help = "Logins by how they ended";
         text.by_label("gatelatch_logins", help, "outcome", &self.logins);
+        let help = "Second factors that were shown after a password";
+        text.by_label(
+            "gatelatch_second_factors",
+            help,
+            "result",
+            &self.second_factors,
+        );
         let help = "Logins with OpenID providers by how they ended; among all logins too";
         let mut family = text.counter("gatelatch_provider_logins", help);
         for (provider, counts) in &self.provider_logins {

@@ -110,6 +110,8 @@ labels! {
         Success => "success",
         /// The name or the password was wrong.
         Invalid => "invalid",
+        /// The password was right, and a second factor is missing.
+        SecondFactor => "second_factor_required",
         /// More logins than the gateway has time for.
         Busy => "busy",
         /// Too many attempts: the password was not looked at, or does not count.
@@ -122,6 +124,16 @@ labels! {
         Failed => "failed",
         /// The person said no at the provider, or may not sign in here.
         Denied => "denied",
+    }
+
+    /// A second factor that was shown after a password.
+    SecondFactorUse {
+        /// A code of an authenticator app, and right.
+        Totp => "totp",
+        /// A recovery code, and right.
+        RecoveryCode => "recovery_code",
+        /// Neither.
+        Wrong => "wrong",
     }
 
     /// What came of a question to a provider of identities.

@@ -23,7 +23,8 @@ pub use histogram::quantile;
 pub use hits::{HitCounts, RuleHits};
 pub use labels::{
     ConnectionRejection, FetchOutcome, LoginOutcome, ProviderResult, RefreshOutcome, ReloadOutcome,
-    RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind,
+    RequestOutcome, SecondFactorUse, StatusClass, TokenRefusal, UpstreamConnection,
+    UpstreamErrorKind,
 };
 pub use rate_table::{RateTableLevel, RateTableLevels};
 pub use server_level::{ServerLevel, ServerLevels};
@@ -51,6 +52,7 @@ pub struct Metrics {
     started: SystemTime,
     shards: Mutex<Vec<Arc<ShardCells>>>,
     logins: SharedCounters<LoginOutcome>,
+    second_factors: SharedCounters<SecondFactorUse>,
     reloads: SharedCounters<ReloadOutcome>,
     /// By issuer: they come from the configuration, and are few.
     fetches: Mutex<BTreeMap<Box<str>, SharedCounters<FetchOutcome>>>,
@@ -78,6 +80,7 @@ impl Metrics {
             started: ambient::wall_clock(),
             shards: Mutex::default(),
             logins: SharedCounters::new(),
+            second_factors: SharedCounters::new(),
             reloads: SharedCounters::new(),
             fetches: Mutex::default(),
             providers: ProviderCounters::default(),
@@ -116,6 +119,11 @@ impl Metrics {
     /// Counts one login.
     pub fn login(&self, outcome: LoginOutcome) {
         self.logins.increment(outcome);
+    }
+
+    /// Counts a second factor that was shown.
+    pub fn second_factor(&self, shown: SecondFactorUse) {
+        self.second_factors.increment(shown);
     }
 
     /// Counts one login with an OpenID provider, among all logins too.
@@ -246,6 +254,7 @@ impl Metrics {
                 .unwrap_or(Duration::ZERO)
                 .as_secs_f64(),
             logins: labels::read_all(|outcome| self.logins.read(outcome)),
+            second_factors: labels::read_all(|shown| self.second_factors.read(shown)),
             refreshes: labels::read_all(|outcome| self.refreshes.read(outcome)),
             state_up: self.state_up.load(Ordering::Relaxed),
             reloads: labels::read_all(|outcome| self.reloads.read(outcome)),

@@ -119,6 +119,7 @@ fn every_family_is_there_before_the_first_request() {
         "gatelatch_audit_write_errors counter",
         "gatelatch_audit_queued_records gauge",
         "gatelatch_logins counter",
+        "gatelatch_second_factors counter",
         "gatelatch_provider_logins counter",
         "gatelatch_refreshes counter",
         "gatelatch_state_up gauge",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::histogram::Distribution;
 use super::labels::{
     ByLabel, ConnectionRejection, FetchOutcome, Label, LoginOutcome, RefreshOutcome, ReloadOutcome,
-    RequestOutcome, StatusClass, TokenRefusal, UpstreamConnection, UpstreamErrorKind, read_all,
+    RequestOutcome, SecondFactorUse, StatusClass, TokenRefusal, UpstreamConnection,
+    UpstreamErrorKind, read_all,
 };
 use super::providers::ProviderTotals;
 use super::rate_table::RateTableLevel;
@@ -24,6 +25,7 @@ pub(super) struct Totals {
     pub(super) rejections: ByLabel<ConnectionRejection>,
     pub(super) token_refusals: ByLabel<TokenRefusal>,
     pub(super) logins: ByLabel<LoginOutcome>,
+    pub(super) second_factors: ByLabel<SecondFactorUse>,
     pub(super) refreshes: ByLabel<RefreshOutcome>,
     pub(super) state_up: bool,
     pub(super) reloads: ByLabel<ReloadOutcome>,

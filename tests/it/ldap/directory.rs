@@ -368,6 +368,27 @@ fn a_probe_says_what_is_not_as_it_should_be() {
     });
 }
 
+/// OpenLDAP gives entries in the order in which they were added: the odd one comes first.
+#[test]
+fn one_odd_entry_says_nothing_about_the_directory() {
+    let Some(slapd) = Slapd::start() else { return };
+    let odd = "dn: ou=odd,ou=people,dc=example,dc=com\nchangetype: add\nobjectClass: organizationalUnit\nou: odd\n\n\
+        dn: uid=first,ou=odd,ou=people,dc=example,dc=com\nchangetype: add\nobjectClass: inetOrgPerson\n\
+        uid: first\nuid: second\ncn: Odd\nsn: Odd\n\n\
+        dn: uid=third,ou=odd,ou=people,dc=example,dc=com\nchangetype: add\nobjectClass: inetOrgPerson\n\
+        uid: third\ncn: Good\nsn: Good\n\n";
+    slapd.modify(odd);
+    block_on(async {
+        let own = plain(&slapd);
+        let ask = async |entries: &str| probe(&settings(entries), Duration::from_secs(20)).await;
+        let people = PEOPLE.replace("ou=people", "ou=odd,ou=people");
+        assert_eq!(ask(&format!("{own}, {people}, {GROUPS}")).await, Ok(()));
+        let only_odd = people.replace("base:", "filter: \"(&(cn=Odd)(uid={username}))\", base:");
+        let why = ask(&format!("{own}, {only_odd}")).await.unwrap_err();
+        assert!(why.contains("has 2 values of `uid`"), "{why}");
+    });
+}
+
 #[test]
 fn unknown_names_take_as_long_as_wrong_passwords() {
     let Some(slapd) = Slapd::start() else { return };

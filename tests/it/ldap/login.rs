@@ -390,7 +390,12 @@ fn a_request_of_somebody_of_the_directory_is_explained() {
     for (arguments, code, word) in [
         (&["--as", "alice"][..], 0, "`alice` of `ldap`"),
         (&["--as", "nobody"], 3, "does not find them"),
-        (&["--as", "rita"], 3, "refused"),
+        // names of the list come first: nobody of the directory has one
+        (
+            &["--as", "rita"],
+            3,
+            "`rita` of `ldap`, who is refused: a user of the list has the name of its subject",
+        ),
         (&["--as", "zoe", "--groups", "staff"], 0, "`zoe` of `ldap`"),
         (&["--as", "zoe", "--groups", "other"], 4, "`zoe` of `ldap`"),
     ] {

@@ -112,6 +112,45 @@ fn only_verified_mail_addresses_count() {
     }
 }
 
+/// A provider that lets people choose their address and calls it verified: what two mail servers read differently counts
+/// for none, and reaches no service.
+#[test]
+fn an_address_that_is_read_in_two_ways_does_not_count() {
+    let allowed = ", allow: { email_domains: [example.com, \"*.example.com\"], emails: [walter@example.org] }";
+    for email in [
+        "\"walter@example.com\"@evil.example",
+        "\"walter@evil.example\"@example.com",
+        "walter@evil.example@example.com",
+        "walter@example.com@evil.example",
+        "walter@example.com.",
+        "walter@[192.0.2.1]",
+        "walter@example.com(evil.example)",
+        "walter@evil.example, walter@example.com",
+        "Walter <walter@example.com>",
+        "walter@.example.com",
+        "walter@ex\u{212a}ample.com",
+        "walter\u{ff20}evil.example@example.com",
+    ] {
+        let claims = json!({ "email": email });
+        let outcome = identity(allowed, claims.clone());
+        assert!(
+            matches!(outcome, Err(ProviderError::NotAllowed(_))),
+            "{email}: {outcome:?}"
+        );
+        let outcome = identity(", subject: email", claims.clone());
+        assert!(outcome.is_err(), "{email}: {outcome:?}");
+        assert_eq!(identity("", claims).unwrap().email, None, "{email}");
+    }
+    for email in [
+        "Walter@EXAMPLE.com",
+        "w@sub.Example.com",
+        "WALTER@example.org",
+    ] {
+        let signed_in = identity(allowed, json!({ "email": email })).unwrap();
+        assert_eq!(signed_in.email.as_deref(), Some(email));
+    }
+}
+
 #[test]
 fn the_subject_is_the_claim_that_is_configured() {
     let named = json!({ "preferred_username": "walter" });

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -17,8 +17,23 @@ use super::upstream::{Received, Upstream};
 pub struct ScriptedProvider {
     server: Upstream,
     script: Arc<Mutex<Script>>,
+    held: Arc<HeldPath>,
     /// Its name and URL.
     pub issuer: String,
+}
+
+/// The path whose answers wait, and what they wait for.
+type HeldPath = (Mutex<Option<String>>, Condvar);
+
+/// Answers of a provider wait for as long as this lives.
+pub struct Held(Arc<HeldPath>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (path, released) = &*self.0;
+        *path.lock().unwrap() = None;
+        released.notify_all();
+    }
 }
 
 /// What it does. Members of the maps are replaced in what it would send; `null` takes one away.
@@ -113,12 +128,20 @@ impl ScriptedProvider {
         };
         let script = Arc::new(Mutex::new(script));
         let shared = Arc::clone(&script);
-        let server = Upstream::new(move |request| shared.lock().unwrap().answer(request));
+        let held: Arc<HeldPath> = Arc::default();
+        let gate = Arc::clone(&held);
+        let server = Upstream::new(move |request| {
+            let (path, released) = &*gate;
+            let is_held = |path: &mut Option<String>| path.as_deref() == Some(path_of(request).0);
+            drop(released.wait_while(path.lock().unwrap(), is_held).unwrap());
+            shared.lock().unwrap().answer(request)
+        });
         let issuer = format!("http://{}", server.address);
         script.lock().unwrap().issuer.clone_from(&issuer);
         Self {
             server,
             script,
+            held,
             issuer,
         }
     }
@@ -131,6 +154,12 @@ impl ScriptedProvider {
     /// What it does from now on.
     pub fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap()
+    }
+
+    /// Takes its time over requests for a path, until what this gives is dropped.
+    pub fn hold(&self, path: &str) -> Held {
+        *self.held.0.lock().unwrap() = Some(path.to_owned());
+        Held(Arc::clone(&self.held))
     }
 
     /// Signs with this key from now on, and publishes it alone.

@@ -206,13 +206,27 @@ impl Slapd {
         self.process.wait().unwrap();
     }
 
-    /// Sends a signal by its name.
+    /// Sends a signal by its name; after `STOP` it waits until every thread has stopped: one that runs on another processor may
+    /// answer once more.
     pub fn signal(&self, name: &str) {
         let mut command = Command::new("kill");
         command
             .arg(format!("-{name}"))
             .arg(self.process.id().to_string());
         assert!(command.status().unwrap().success());
+        if name == "STOP" {
+            until("every thread has stopped", || self.is_stopped());
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        let mut states = tasks.map(|task| {
+            let stat = fs::read_to_string(task.unwrap().path().join("stat")).unwrap();
+            // behind the name in parentheses, which may hold anything
+            stat.rsplit_once(") ").unwrap().1.starts_with('T')
+        });
+        states.all(|is_stopped| is_stopped)
     }
 
     /// Starts it again on the same ports, with what is on its disk.

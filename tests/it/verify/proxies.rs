@@ -415,6 +415,15 @@ impl Conversation<'_> {
                 "xgatelatch=1; SESSION; gatelatch2=2; y=gatelatch=3",
                 Some("xgatelatch=1; gatelatch2=2; y=gatelatch=3"),
             ),
+            // of sign-ins at a provider that are under way, and other ones beside the session
+            (
+                "gatelatch-oidc-abcdefgh=1; a=1; gatelatch-signin=1.0; SESSION; gatelatch-oidc-ijklmnop=2; b=2; gatelatch-device=d",
+                Some("a=1; b=2"),
+            ),
+            (
+                "__Host-gatelatch-oidc-abcdefgh=1; SESSION; __Host-gatelatch-device=d",
+                None,
+            ),
         ] {
             let cookies = cookies.replace("SESSION", &session);
             let seen = self.seen("GET", "/jobs", &format!("Cookie: {cookies}\r\n"));

@@ -1,9 +1,11 @@
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::*;
 use crate::access::{
-    AccessSubject, Claim, ClaimMatch, ClaimValue, Condition, Expected, Identity, MissingRoles,
-    Mode, PathOptions, Pattern, Requirement, RoleMatch, UserMatch,
+    AccessSubject, Authentication, AuthenticationDemand, Claim, ClaimMatch, ClaimValue, Condition,
+    Expected, Identity, MissingRoles, Mode, PathOptions, Pattern, Requirement, RoleMatch,
+    UserMatch,
 };
 
 fn rule(methods: &str, pattern: &str, requirement: Requirement) -> Rule {
@@ -248,6 +250,16 @@ fn claim(name: &str, expected: Expected) -> Condition {
     }
 }
 
+fn sign_in(second_factor: bool, max_age: Option<u64>) -> Condition {
+    Condition {
+        sign_in: AuthenticationDemand {
+            second_factor,
+            max_age: max_age.map(Duration::from_secs),
+        },
+        ..Condition::default()
+    }
+}
+
 fn alice() -> AccessSubject {
     let values = vec![
         ClaimValue::Text("acme".into()),
@@ -273,10 +285,11 @@ fn outcome(policy: &Policy, raw: &str, caller: &AccessSubject) -> String {
             Some(_) => "allow".into(),
             None => "allow as nobody".into(),
         },
-        Decision::Challenge(challenge) if challenge.credential_rejected => {
-            "challenge the rejected".into()
-        }
-        Decision::Challenge(_) => "challenge".into(),
+        Decision::Challenge(challenge) => match challenge.reason {
+            ChallengeReason::Absent => "challenge".into(),
+            ChallengeReason::Rejected => "challenge the rejected".into(),
+            ChallengeReason::SignIn(demand) => format!("ask for {demand}"),
+        },
         Decision::Forbid(forbid) => forbid.reason.to_string(),
     }
 }
@@ -561,5 +574,121 @@ fn a_permit_covers_both_paths_or_there_is_none() {
             }
             Err(PolicyDenial::Challenge(_)) => panic!("{target} {destination}"),
         }
+    }
+}
+
+/// Of callers who signed in 20 minutes ago, with a second factor and without, of one whose sign-in is unknown, and of an
+/// API key.
+#[test]
+fn a_sign_in_that_is_not_enough_is_asked_for_again_where_somebody_can_sign_in() {
+    let both = |roles: Condition, sign_in: Condition| Condition {
+        sign_in: sign_in.sign_in,
+        ..roles
+    };
+    let second = "ask for a sign-in with a second factor";
+    let recent = "ask for a sign-in within the last 15m";
+    let refused = "Access denied. Requires a sign-in with a second factor";
+    for (conditions, expected) in [
+        (
+            vec![sign_in(true, None)],
+            ["allow", second, second, refused],
+        ),
+        (
+            vec![sign_in(false, Some(900))],
+            [
+                recent,
+                recent,
+                recent,
+                "Access denied. Requires a sign-in within the last 15m",
+            ],
+        ),
+        (
+            vec![sign_in(false, Some(1200))],
+            [
+                "allow",
+                "allow",
+                "ask for a sign-in within the last 20m",
+                "Access denied. Requires a sign-in within the last 20m",
+            ],
+        ),
+        (
+            vec![both(roles("dev"), sign_in(true, None))],
+            ["allow", second, second, refused],
+        ),
+        // what else is missing comes first
+        (
+            vec![both(roles("boss"), sign_in(true, Some(900)))],
+            ["Access denied"; 4],
+        ),
+        (
+            vec![both(roles("boss"), sign_in(true, None))],
+            [
+                "Access denied. Requires role: boss",
+                "Access denied",
+                "Access denied",
+                "Access denied",
+            ],
+        ),
+        (
+            vec![both(networks("192.0.2.0/24"), sign_in(true, None))],
+            ["Access denied"; 4],
+        ),
+        // the least that is enough, whatever the order
+        (
+            vec![
+                sign_in(true, None),
+                sign_in(false, Some(600)),
+                sign_in(false, Some(900)),
+            ],
+            [
+                "allow",
+                recent,
+                recent,
+                "Access denied. Requires a sign-in within the last 15m",
+            ],
+        ),
+        (vec![sign_in(true, None), roles("dev")], ["allow"; 4]),
+    ] {
+        let requirement = any(conditions.clone());
+        let policy = Policy::build(vec![rule("", "/**", requirement)], CaseRule::Sensitive);
+        let signed_in = |age: Option<u64>, second_factor| {
+            alice().authenticated(Authentication::SignedIn {
+                age: age.map(Duration::from_secs),
+                second_factor,
+            })
+        };
+        let callers = [
+            signed_in(Some(1200), true),
+            signed_in(Some(1200), false),
+            signed_in(None, false),
+            alice(),
+        ];
+        let outcomes = callers.map(|caller| outcome(policy.as_ref().unwrap(), "/", &caller));
+        assert_eq!(outcomes, expected, "{conditions:?}");
+    }
+}
+
+#[test]
+fn whoever_has_no_identity_is_asked_to_sign_in_first() {
+    let policy = |condition| {
+        let rules = vec![rule("", "/**", any(vec![condition]))];
+        Policy::build(rules, CaseRule::Sensitive).unwrap()
+    };
+    let anonymous = AccessSubject::anonymous("10.0.0.1".parse().ok());
+    let near = Condition {
+        sign_in: sign_in(true, None).sign_in,
+        ..networks("10.0.0.0/8")
+    };
+    let far = Condition {
+        sign_in: sign_in(true, None).sign_in,
+        ..networks("192.0.2.0/24")
+    };
+    for (condition, expected) in [
+        (sign_in(true, None), "challenge"),
+        (sign_in(false, Some(60)), "challenge"),
+        (near, "challenge"),
+        (far, "Access denied"),
+    ] {
+        assert_eq!(outcome(&policy(condition), "/", &anonymous), expected);
     }
 }

@@ -191,3 +191,28 @@ fn hosts_are_names_or_one_wildcard_in_front() {
         );
     }
 }
+
+#[test]
+fn a_host_is_known_where_some_service_answers_for_it() {
+    let router = Router::build(vec![
+        sensitive(&["jobs.example.com", "::1"], "/api"),
+        sensitive(&["*.apps.example.com"], "/"),
+    ])
+    .unwrap();
+    for (host, is_known) in [
+        ("jobs.example.com", true),
+        ("::1", true),
+        ("a.apps.example.com", true),
+        ("a.b.apps.example.com", true),
+        ("apps.example.com", false),
+        ("example.com", false),
+        ("com", false),
+        ("evil.example", false),
+        ("", false),
+    ] {
+        assert_eq!(router.knows_host(host), is_known, "{host}");
+    }
+    let any = Router::build(vec![sensitive(&[], "/")]).unwrap();
+    assert!(any.knows_host("evil.example"));
+    assert!(!Router::default().knows_host("evil.example"));
+}

@@ -80,6 +80,7 @@ fn listed(name: &str, role: &str) -> User {
         tokens_valid_after: (name == "late").then_some(NOW + 1),
         claims: None,
         api_keys: Vec::new(),
+        totp: None,
     }
 }
 

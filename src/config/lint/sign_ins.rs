@@ -1,0 +1,41 @@
+//! Demands on the sign-in that change nothing.
+
+use crate::access::{RuleId, ShortDuration};
+use crate::config::code::Code;
+use crate::config::finding::Finding;
+use crate::config::places::Places;
+use crate::config::settings::{Config, Service};
+use crate::config::shown::shown;
+
+/// Rules whose `max_age` no session of a browser ever reaches.
+pub(in crate::config) fn sign_ins(config: &Config, places: &[Places]) -> Vec<Finding> {
+    let services = config.services.iter().zip(places);
+    let found = services.flat_map(|(service, places)| idle(service, places, config));
+    found.collect()
+}
+
+fn idle<'c>(
+    service: &'c Service,
+    places: &'c Places,
+    config: &'c Config,
+) -> impl Iterator<Item = Finding> + 'c {
+    let longest = config.auth.session.max_age;
+    let rules = (0..).map(RuleId).zip(service.policy.rules());
+    rules.filter_map(move |(id, rule)| {
+        let conditions = rule.requirement.conditions().iter();
+        let max_age = conditions.filter_map(|one| one.sign_in.max_age).max()?;
+        let span = *places.rules.get(id.0 as usize)?;
+        (max_age >= longest).then(|| {
+            let message = format!(
+                "the rule `{}` asks for a sign-in within the last {}, and no session of a browser lasts longer than {}",
+                shown(&rule.name),
+                ShortDuration(max_age),
+                ShortDuration(longest)
+            );
+            let finding = Finding::warning(Code::IdleMaxAge, span, message);
+            finding
+                .about([span, places.service])
+                .help("write a shorter `max_age`, or take it away")
+        })
+    })
+}
