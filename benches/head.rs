@@ -270,7 +270,7 @@ fn prepare(criterion: &mut Criterion) {
                 ticker: &house.ticker,
                 interim: None,
             };
-            let body = ClientBody::http1(body);
+            let body = ClientBody::http1(body, None);
             Outbound::prepare(permit, intake, body, &house.forwarding, context).is_ok()
         };
         bencher.iter_batched(taken, write, BatchSize::SmallInput);

@@ -49,7 +49,7 @@ function service(one) {
   const { allowed = 0, reported = 0, unauthenticated = 0, forbidden = 0 } = one.hits;
   return make("tr", {},
     cell("Service", make("strong", {}, one.name), one.mode === "report" ? " " : null, one.mode === "report" ? tag("report mode", "warn") : null),
-    cell("Where", where, small(one.rules === 1 ? "1 rule" : `${one.rules} rules`)),
+    cell("Where", where, small(one.rules === 1 ? "1 rule" : `${one.rules} rules`), one.rate ? small(one.rate) : null),
     cell("Servers", make("ul", { class: "servers" }, ...one.servers.map(server))),
     number("Allowed", allowed),
     number("Denied", unauthenticated + forbidden),

@@ -59,6 +59,15 @@ def message(token):
     return b"\0" + len(whole).to_bytes(4, "big") + whole
 
 
+def arguments(kind, token, base, body):
+    """What h2load asks with; the file `body` has the message."""
+    if kind == "grpc":
+        return ["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", body,
+                f"{base}/envoy.service.auth.v3.Authorization/Check"]
+    lines = [part for name, value in fields(token) for part in ("-H", f"{name}: {value}")]
+    return [*lines, "-H", f":authority: {HOST}", f"{base}/auth/verify{PATH}"]
+
+
 def asked(process, seconds, arguments):
     """CPU microseconds of the gateway a check."""
     before = process.cpu()
@@ -88,20 +97,17 @@ def main():
             out.write(message(token))
         tokens.write_users(f"{scratch}/users.yaml")
         base = f"http://127.0.0.1:{port}"
-        lines = [part for name, value in fields(token) for part in ("-H", f"{name}: {value}")]
-        http = [*lines, "-H", f":authority: {HOST}", f"{base}/auth/verify{PATH}"]
-        grpc = ["-H", "content-type: application/grpc", "-H", "te: trailers", "-d", f"{scratch}/check",
-                f"{base}/envoy.service.auth.v3.Authorization/Check"]
+        http, grpc = (arguments(kind, token, base, f"{scratch}/check") for kind in ("http", "grpc"))
         process = Process([options.binary, "run", "--config", f"{scratch}/gateway.yaml"], "gateway", f"{scratch}/log")
         try:
             process.wait_for(port)
-            for arguments in (http, grpc):
-                asked(process, 1, arguments)
+            for sent in (http, grpc):
+                asked(process, 1, sent)
             rounds = []
             for turn in range(options.rounds):
                 pair = {}
-                for name, arguments in [("http", http), ("grpc", grpc)][:: 1 if turn % 2 == 0 else -1]:
-                    pair[name] = asked(process, options.seconds, arguments)
+                for name, sent in [("http", http), ("grpc", grpc)][:: 1 if turn % 2 == 0 else -1]:
+                    pair[name] = asked(process, options.seconds, sent)
                 rounds.append(pair)
         finally:
             process.stop()
@@ -111,4 +117,5 @@ def main():
     raise SystemExit(ratio > options.target)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """What a storm of logins does to proxied requests: their p99 with and without it, in alternating rounds.
 
-  login_storm.py GATELATCH [-r ROUNDS] [-d SECONDS] [--logins 200] [--cost 12] [--connections 16] [--workers 2]
+  login_storm.py GATELATCH [--basic] [-r ROUNDS] [-d SECONDS] [--logins 200] [--cost 12] [--connections 16] [--workers 2]
 
 Starts the gateway with one user, and nginx as its upstream, both on loopback; wrk asks with a token. In each storm
 round so many clients at once send wrong passwords as fast as they are answered; most of them get 503, since the queue
 for password checks is bounded. In the rounds between, the same clients send logins without a password, which are
 refused (422) before anything is checked: the clients themselves, which share the machine, disturb both alike.
+With --basic the wrong passwords come by HTTP Basic, each request with another one, and in the rounds between there is none
+(401).
 Each client comes from an address of its own (127.x.y.z), so that the limits for failed
 logins, which are another defence, do not end the storm. Needs nginx and wrk, and takes 2 * ROUNDS * SECONDS seconds.
 """
-import argparse, asyncio, http.client, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import argparse, asyncio, base64, http.client, itertools, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 # `correct horse`, by cost
 HASHES = {4: "$2b$04$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC"}
@@ -55,7 +57,10 @@ auth:
   login: {{ attempts: 1000 }}
   token: {{ secret: "of the benchmark, 0123456789abcdef0123456789" }}
 services:
-  app: {{ upstream: "http://127.0.0.1:{upstream}", rules: [{{ path: /**, allow: authenticated }}] }}
+  app:
+    upstream: "http://127.0.0.1:{upstream}"
+    credentials: [bearer, cookie, basic]
+    rules: [{{ path: /**, allow: authenticated }}]
 """)
     nginx = subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf", "-p", folder], stderr=subprocess.DEVNULL)
     log = open(os.path.join(folder, "gateway.log"), "w")
@@ -95,15 +100,27 @@ def measure(port, token, args):
 BODIES = {"storm": b"username=stormed&password=wrong", "calm": b"username=stormed&passw0rd=wrong"}
 
 
-async def client(number, port, end, body, answers):
-    request = (b"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % port
-               + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+def requests(kind, port, number):
+    """what a client sends, one after the other"""
+    for count in itertools.count():
+        if kind in BODIES:
+            body = BODIES[kind]
+            yield (b"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % port
+                   + b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        else:
+            pair = base64.b64encode(b"stormed:wrong-%d-%d" % (number, count))
+            field = b"Authorization: Basic %s\r\n" % pair if kind == "storm-basic" else b""
+            yield b"GET /small HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s\r\n" % (port, field)
+
+
+async def client(number, port, end, kind, answers):
+    sent = requests(kind, port, number)
     own = f"127.{1 + number // 250}.0.{1 + number % 250}"
     while time.monotonic() < end:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(own, 0))
             while time.monotonic() < end:
-                writer.write(request)
+                writer.write(next(sent))
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), max(0.1, end - time.monotonic()))
                 length = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
                 await reader.readexactly(length)
@@ -118,7 +135,7 @@ def storm(kind, port, clients, seconds):
     """sends logins for so long, and prints what was answered"""
     async def all_of_them():
         answers, end = {}, time.monotonic() + seconds
-        await asyncio.gather(*(client(number, port, end, BODIES[kind], answers) for number in range(clients)))
+        await asyncio.gather(*(client(number, port, end, kind, answers) for number in range(clients)))
         print(json.dumps(answers))
     asyncio.run(all_of_them())
 
@@ -130,7 +147,8 @@ def compare(args):
         processes, port = start(args, folder)
         token = login(port)
         measure(port, token, args)
-        rounds, answers = {"calm": [], "storm": []}, {"calm": {}, "storm": {}}
+        kinds = ("calm-basic", "storm-basic") if args.basic else ("calm", "storm")
+        rounds, answers = {kind: [] for kind in kinds}, {kind: {} for kind in kinds}
         for _ in range(args.rounds):
             for kind in rounds:
                 rounds[kind].append(measure_in(kind, port, token, args, answers[kind]))
@@ -154,12 +172,12 @@ def measure_in(kind, port, token, args, answers):
 
 
 def show(rounds, answers):
-    print("           p50 ms   p99 ms   requests/s   logins answered   (medians)")
+    print("              p50 ms   p99 ms   requests/s   logins answered   (medians)")
     for kind, measured in rounds.items():
         p50, p99, rate = (statistics.median(column) for column in zip(*measured))
         logins = ", ".join(f"{status}: {count}" for status, count in sorted(answers[kind].items()))
-        print(f"{kind:8} {p50:8.2f} {p99:8.2f} {rate:12.0f}   {logins}")
-    ratios = sorted(after[1] / before[1] for before, after in zip(rounds["calm"], rounds["storm"]))
+        print(f"{kind:11} {p50:8.2f} {p99:8.2f} {rate:12.0f}   {logins}")
+    ratios = sorted(after[1] / before[1] for before, after in zip(*rounds.values()))
     print(f"p99, storm to calm: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 
@@ -168,6 +186,7 @@ def main():
         return storm(sys.argv[2], *map(int, sys.argv[3:6]))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gateway", help="the binary")
+    parser.add_argument("--basic", action="store_true", help="passwords by HTTP Basic")
     parser.add_argument("-r", "--rounds", type=int, default=5)
     parser.add_argument("-d", "--seconds", type=int, default=5)
     parser.add_argument("--logins", type=int, default=200)

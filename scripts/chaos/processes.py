@@ -174,7 +174,7 @@ state: {state}
 auth:
   users_file: users.yaml
   token: {{ secret: "${{GATELATCH_SECRET}}" }}
-  login: {{ attempts: 1000 }}
+  login: {{ attempts: 1000, window: 5s, lockout: 1s }}
   credentials: [bearer, cookie, basic]
 services:
   app:
@@ -223,7 +223,8 @@ services:
         for program in [*self.upstreams, *self.gateways]:
             program.start()
         for index in range(2):
-            await self.ready(index, 60)
+            if not await self.ready(index, 60):
+                raise RuntimeError(self.gateways[index].log.read_text())
 
     async def ready(self, index: int, seconds: float) -> bool:
         """Waits until a replica is ready; whether it is."""

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 /// How coarse deadlines are.
 pub const TICK: Duration = Duration::from_millis(100);
 
+const TICKS_A_SECOND: u64 = 10;
+
 /// A deadline that is not armed.
 const NEVER: u64 = u64::MAX;
 
@@ -129,13 +131,16 @@ impl Shared {
 impl Deadline {
     /// Moves the deadline to this long from now, whether or not it was armed.
     pub fn arm(&self, after: Duration) {
-        let ticks = after.as_millis().div_ceil(TICK.as_millis());
+        // without the division of 128 bits of `Duration::as_millis`: each request moves several
+        let whole = after.as_secs().saturating_mul(TICKS_A_SECOND);
+        let part = after.subsec_nanos().div_ceil(TICK.subsec_nanos());
+        let ticks = whole.saturating_add(u64::from(part));
         // one more: the present tick has partly passed
         let due = self
             .shared
             .now
             .get()
-            .saturating_add(u64::try_from(ticks).unwrap_or(NEVER))
+            .saturating_add(ticks)
             .saturating_add(1);
         if self.slot.due.replace(due.min(NEVER - 1)) == NEVER {
             self.shared.arm_one();

@@ -137,10 +137,14 @@ codes! {
     OpenAdmin = "open-admin",
     /// Passwords with each request, on a listener without TLS.
     ClearPasswords = "clear-passwords",
+    /// A user name that HTTP Basic cannot carry.
+    ColonInName = "colon-in-name",
     /// Denials that are only reported.
     ReportOnly = "report-only",
     /// A rate that never refuses a request.
     IdleRate = "idle-rate",
+    /// A demand for a second factor that nobody can show.
+    NoSecondFactor = "no-second-factor",
     /// A demand on the age of a sign-in that every session meets.
     IdleMaxAge = "idle-max-age",
     /// A limit that another one is below.

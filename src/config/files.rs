@@ -1,7 +1,7 @@
 //! Reading files, and remembering which: the reload watches exactly these.
 
-use std::fs::Metadata;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,19 @@ impl Files {
     /// Reads a file whole.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.read.push(path.to_owned());
-        if std::fs::metadata(path)?.len() > LARGEST {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        // a device or a pipe has no length, and may have no end
+        let mut bytes = Vec::new();
+        if length <= LARGEST {
+            file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        }
+        if length.max(bytes.len() as u64) > LARGEST {
             return Err(io::Error::other(format!(
                 "larger than {} MiB",
                 LARGEST / 1024 / 1024
             )));
         }
-        let bytes = std::fs::read(path)?;
         self.digest.update(path.as_os_str().as_encoded_bytes());
         self.digest.update((bytes.len() as u64).to_be_bytes());
         self.digest.update(&bytes);

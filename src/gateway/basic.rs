@@ -125,7 +125,8 @@ async fn note(
     record.reservation = None;
 }
 
-async fn reserve(record: &mut RequestRecord) {
+/// Takes a place in the audit stream, where that is on.
+pub(super) async fn reserve(record: &mut RequestRecord) {
     if let Some(audit) = record.snapshot().audit.clone() {
         audited::reserve(record, audit).await;
     }

@@ -10,7 +10,10 @@ use crate::access::RequestPath;
 use crate::ambient;
 use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
-use crate::wire::{Cors, Credential, CredentialSource, Intake, Site, is_navigation, is_safe};
+use crate::wire::{
+    AcceptedCredentials, Cors, Credential, CredentialSource, Intake, Site, is_navigation,
+    is_of_page, is_safe,
+};
 
 /// Refuses what another site makes a signed-in browser send. It does not count as a use of the session, which ends as it
 /// would have.
@@ -63,6 +66,23 @@ pub(super) fn check_sender(
     }
     let checked = request.site.check_sender(headers);
     checked.map_err(Rejection::CrossOrigin)
+}
+
+impl Rejection {
+    /// Asks no browser for a password that a page's own requests lack: it would show a dialog, in the middle of a page that
+    /// knows how to sign people in. Where a password is all that a service accepts, there is no other way.
+    pub(super) fn without_dialog(
+        mut self,
+        accepted: AcceptedCredentials,
+        headers: &HeaderMap,
+    ) -> Self {
+        if let Self::Challenge(challenges) | Self::BadCredential(_, challenges) = &mut self
+            && (accepted.bearer || accepted.cookie)
+        {
+            challenges.basic &= !is_of_page(headers);
+        }
+        self
+    }
 }
 
 /// Redirects browsers to the sign-in page where programs receive 401.

@@ -1,6 +1,6 @@
 //! What the audit stream is told of another configuration: which rules and which users are other ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::snapshot::Snapshot;
 use crate::access::Rule;
 use crate::analysis::{in_words, methods_in_words};
+use crate::rates::Rate;
 use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::users::User;
 
-/// The most rules that one record lists.
+/// The most rules, and the most rates, that one record lists.
 const MOST_RULES: usize = 100;
 
 /// Records what another configuration changes. It waits for nobody: where the stream is full, the next change is applied
@@ -60,13 +61,41 @@ fn changed_rules(old: &Snapshot, new: &Snapshot, record: AuditRecord) -> Option<
         });
     }
     let [added, removed, changed] = counts;
-    (added + removed + changed > 0).then(|| {
+    let rates = changed_rates(old, new);
+    (added + removed + changed > 0 || !rates.is_empty()).then(|| {
         record
             .value("added", added)
             .value("removed", removed)
             .value("changed", changed)
             .value("rules", listed)
+            .value("rates", rates)
     })
+}
+
+/// Those of services have no rule.
+fn changed_rates(old: &Snapshot, new: &Snapshot) -> Vec<Value> {
+    let (before, after) = (rates_of(old), rates_of(new));
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let said = |rate: Option<&Rate>| rate.map(Rate::to_string);
+    let changes = keys.into_iter().filter_map(|key @ (service, rule)| {
+        let (former, now) = (before.get(key), after.get(key));
+        (former != now).then(|| {
+            json!({ "service": service, "rule": rule, "before": said(former), "after": said(now) })
+        })
+    });
+    changes.take(MOST_RULES).collect()
+}
+
+fn rates_of(snapshot: &Snapshot) -> BTreeMap<(&str, Option<&str>), Rate> {
+    let mut rates = BTreeMap::new();
+    for service in snapshot.services() {
+        let rules = service.policy.rules().iter().zip(&service.rates.rules);
+        let rules = rules.filter_map(|(rule, rate)| Some((Some(&*rule.name), (*rate)?)));
+        let own = service.rates.service.map(|rate| (None, rate));
+        let all = own.into_iter().chain(rules);
+        rates.extend(all.map(|(rule, rate)| ((service.name, rule), rate)));
+    }
+    rates
 }
 
 fn note(listed: &mut Vec<Value>, count: &mut usize, change: impl FnOnce() -> Value) {

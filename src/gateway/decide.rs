@@ -37,6 +37,24 @@ pub(super) fn enforce<'a>(
     }
 }
 
+/// What a credential that is not valid is refused with.
+pub(super) fn refuse_credential(error: CredentialError, challenges: Challenges) -> Rejection {
+    match error {
+        CredentialError::LockedOut(seconds) => Rejection::LockedOut(seconds),
+        CredentialError::Unchecked => Rejection::Unchecked,
+        CredentialError::Token(_)
+        | CredentialError::Revoked
+        | CredentialError::ApiKey(_)
+        | CredentialError::UserGone
+        | CredentialError::UserDisabled
+        | CredentialError::TooOld
+        | CredentialError::Password
+        | CredentialError::SecondFactor
+        | CredentialError::ProviderGone
+        | CredentialError::Unconfirmed => Rejection::BadCredential(error, challenges),
+    }
+}
+
 /// What a denial means for a client with this credential.
 fn reject(
     denial: PolicyDenial,
@@ -49,11 +67,7 @@ fn reject(
             ..
         }) => Rejection::StepUp(demand, challenges),
         PolicyDenial::Challenge(_) => match credential {
-            CredentialOutcome::Refused(CredentialError::LockedOut(seconds)) => {
-                Rejection::LockedOut(*seconds)
-            }
-            CredentialOutcome::Refused(CredentialError::Unchecked) => Rejection::Unchecked,
-            CredentialOutcome::Refused(error) => Rejection::BadCredential(*error, challenges),
+            CredentialOutcome::Refused(error) => refuse_credential(*error, challenges),
             CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => {
                 Rejection::Challenge(challenges)
             }

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use hyper::upgrade::OnUpgrade;
 
 use super::reauthorization::Reauthorization;
+use super::relay::RelayBuffer;
 use super::snapshot::ServiceSnapshot;
 use super::worker::{Pinned, Worker};
 use crate::access::Permit;
@@ -29,6 +30,8 @@ pub(super) struct Downstream {
     pub(super) idle_after: Duration,
     /// Counts it as open.
     pub(super) counted: GaugeGuard,
+    /// What is read for either side.
+    pub(super) buffer: Rc<RelayBuffer>,
 }
 
 impl Downstream {
@@ -59,6 +62,7 @@ impl Downstream {
             idle,
             idle_after,
             counted,
+            buffer: Rc::clone(&worker.relay_buffer),
         }))
     }
 }

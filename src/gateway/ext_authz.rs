@@ -73,15 +73,21 @@ pub(super) async fn check(
     let Call { head, body } = *call;
     let longest = grpc_timeout(&head.headers)?.map_or(DEADLINE, |longest| longest.min(DEADLINE));
     record.reservation = None;
-    let received = tokio::time::timeout(longest, async {
+    let received = async {
         let message = receive(body).await?;
         record.pin_again();
         if let Some(audit) = record.snapshot().audit.clone() {
             audited::reserve(record, audit).await;
         }
-        Ok(message)
-    });
-    let message = received.await.unwrap_or(Err(GrpcError::DeadlineExceeded))?;
+        Ok::<Bytes, GrpcError>(message)
+    };
+    let deadline = worker.ticker.deadline();
+    deadline.arm(longest);
+    let message = tokio::select! {
+        biased;
+        message = received => message?,
+        () = deadline.passed() => return Err(GrpcError::DeadlineExceeded.into()),
+    };
     let mut refused = None;
     for _ in 0..TRIES {
         let pinned = record.pinned();
@@ -164,6 +170,7 @@ fn decide(
     question.decide(facts, |permitted| {
         let how = &permitted.service.forwarding;
         let rules = (&*how.filter, &how.identity);
-        HeaderChanges::new(permitted.permit, &request, rules, permitted.credential)
+        let credentials = (permitted.credential, permitted.secret);
+        HeaderChanges::new(permitted.permit, &request, rules, credentials)
     })
 }

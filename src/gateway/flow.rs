@@ -9,7 +9,7 @@ use http::header::{CONNECTION, VIA};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
 use super::audited;
-use super::basic::{TRIES, check_pair};
+use super::basic::{TRIES, check_pair, reserve};
 use super::connection::ClientConnection;
 use super::document::{self, Read};
 use super::downstream::Downstream;
@@ -17,6 +17,7 @@ use super::ext_authz::check;
 use super::judge::{Forward, NextStep, PortalRequest, judge, judge_again};
 use super::location;
 use super::note;
+use super::own_password::refuse_password;
 use super::record::RequestRecord;
 use super::refusal_page::show_refusal;
 use super::rejection::{Rejection, upstream_error_kind};
@@ -25,7 +26,7 @@ use super::reply::{Reply, ReplyBody, add_own_fields};
 use super::sender::identify_sender;
 use super::snapshot::Snapshot;
 use super::switch::Switch;
-use super::unchecked::UncheckedRequest;
+use super::unchecked::{Sender, UncheckedRequest};
 use super::worker::{Pinned, Worker};
 use crate::access::{AccessSubject, Authentication, Decision, Identity, Mode};
 use crate::ambient;
@@ -315,6 +316,7 @@ async fn ask_portal(
         endpoint,
         mut intake,
         body,
+        refused,
     } = *asked;
     record.reservation = None;
     // what is refused by its head is not waited for
@@ -325,18 +327,22 @@ async fn ask_portal(
         .receive(endpoint, &intake, body)
         .await;
     record.pin_again();
-    if let Some(audit) = record.snapshot().audit.clone() {
-        audited::reserve(record, audit).await;
-    }
+    reserve(record).await;
     let pinned = record.pinned();
     let snapshot = &*pinned.snapshot;
     connection.check(snapshot)?;
     snapshot.check_host(endpoint, &intake.site)?;
     let cors = snapshot.judge_own_origin(endpoint, &mut intake);
-    let mut identified = identify_sender(worker, &pinned, &mut intake);
+    let client = intake.client.address;
+    // a reload may have forgotten a password meanwhile
+    let Sender::Identified(mut identified) = identify_sender(worker, &pinned, &mut intake, refused)
+    else {
+        return Err(Rejection::Unchecked);
+    };
+    let challenges = refuse_password(snapshot, endpoint, &intake, &identified)?;
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
-    let (caller, client) = (portal_caller(&identified), intake.client.address);
+    let caller = portal_caller(&identified);
     let context = PortalContext {
         caller: &caller,
         opens_start: &|identity| opens_start(snapshot, &intake, identity),
@@ -346,6 +352,7 @@ async fn ask_portal(
             portal_caller(&identified)
         },
         mount_at: &|path| snapshot.mount_at(&intake, path),
+        challenges: &challenges,
         now: ambient::unix_seconds(),
     };
     let mut reply = snapshot

@@ -16,16 +16,17 @@ use super::document;
 use super::downstream::Downstream;
 use super::ext_authz::{Call, accept, is_call};
 use super::facts::{RequestFacts, Route};
+use super::own_password::take_password;
 use super::question::Answered;
 use super::rate::count;
 use super::reauthorization::holds_until;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
 use super::seen::SeenRequest;
-use super::sender::{identify_sender, withhold_own};
+use super::sender::{identify_sender, unaccepted_secret, withhold_own};
 use super::snapshot::{ServiceSnapshot, Snapshot};
 use super::traced::Traced;
-use super::unchecked::{UncheckedPair, UncheckedRequest, Unjudged};
+use super::unchecked::{Sender, UncheckedRequest, Unjudged};
 use super::verify::verify;
 use super::worker::{Pinned, Worker};
 use crate::access::{NoDestination, Permit, RequestPath, RequestedPaths, Requirement};
@@ -59,6 +60,8 @@ pub(super) struct PortalRequest {
     pub(super) endpoint: PortalEndpoint,
     pub(super) intake: Intake,
     pub(super) body: ClientBody,
+    /// Why the user name and the password are not accepted, where they were checked.
+    pub(super) refused: Option<CredentialError>,
 }
 
 /// A permitted request, with what its reply needs.
@@ -195,7 +198,7 @@ fn route(
 fn answer_itself(
     worker: &Worker,
     pinned: &Pinned,
-    (request, refused): (Unjudged, Option<CredentialError>),
+    (mut request, refused): (Unjudged, Option<CredentialError>),
     path: RequestPath,
     facts: &mut RequestFacts,
 ) -> Result<NextStep, Rejection> {
@@ -218,11 +221,21 @@ fn answer_itself(
             .seen
             .get_or_insert_with(|| SeenRequest::of_form(intake));
     }
+    if endpoint.identifies()
+        && refused.is_none()
+        && let Some(pair) = take_password(worker, pinned, &mut request.intake)?
+    {
+        return Ok(NextStep::Password(Box::new(UncheckedRequest {
+            request,
+            pair,
+        })));
+    }
     let Unjudged { intake, body } = request;
     Ok(NextStep::Portal(Box::new(PortalRequest {
         endpoint,
         intake,
         body,
+        refused,
     })))
 }
 
@@ -251,17 +264,16 @@ impl Arrived<'_> {
             return Ok(NextStep::Done(preflight));
         }
         let destination = self.destination(&request.intake)?;
-        request
-            .intake
-            .choose_credential(service.credentials, &snapshot.cookie)?;
-        if let Some(pair) = self.unchecked(&request.intake) {
-            return Ok(NextStep::Password(Box::new(UncheckedRequest {
-                request,
-                pair,
-            })));
-        }
+        choose_credential(snapshot, service, &mut request.intake)?;
+        let mut identified =
+            match identify_sender(worker, pinned, &mut request.intake, self.refused) {
+                Sender::Identified(identified) => identified,
+                Sender::Unchecked(pair) => {
+                    let unchecked = UncheckedRequest { request, pair };
+                    return Ok(NextStep::Password(Box::new(unchecked)));
+                }
+            };
         let Unjudged { mut intake, body } = request;
-        let mut identified = identify_sender(worker, pinned, &mut intake).refused_for(self.refused);
         facts.identify(&identified);
         refuse_foreign(service, &intake, &identified)?;
         facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
@@ -273,6 +285,7 @@ impl Arrived<'_> {
         let asked = (&intake.head.method, paths);
         let permit = enforce(service, asked, &caller, &credential, facts).map_err(|denial| {
             let denial = denial.naming(|| snapshot.metadata_url(&intake.site, service));
+            let denial = denial.without_dialog(service.credentials, &intake.head.headers);
             or_sign_in(denial, service, snapshot, &path, &intake)
         })?;
         count((pinned, self.index), &permit, &caller, facts)?;
@@ -301,16 +314,6 @@ impl Arrived<'_> {
 }
 
 impl Arrived<'_> {
-    /// The user name and the password that have to be checked first.
-    fn unchecked(&self, intake: &Intake) -> Option<UncheckedPair> {
-        if self.refused.is_some() {
-            return None;
-        }
-        let credential = intake.credential.as_ref();
-        self.worker
-            .unchecked(self.pinned, credential, intake.client.address)
-    }
-
     /// The path of WebDAV's `Destination`, whatever the method: a service may act on it with any.
     fn destination(&self, intake: &Intake) -> Result<Option<RequestPath>, BadRequest> {
         if !intake.present.has(FieldPresence::DESTINATION) {
@@ -325,6 +328,26 @@ impl Arrived<'_> {
         let found = portal.own_paths().resolve(router, method, host, sent);
         same_service(found, self.index).map(Some)
     }
+}
+
+/// Keeps the credential that counts at a service, and nothing there that it shall not get.
+fn choose_credential(
+    snapshot: &Snapshot,
+    service: &ServiceSnapshot,
+    intake: &mut Intake,
+) -> Result<(), BadRequest> {
+    let accepted = service.credentials;
+    // nearly every request has one that is accepted, or none
+    let may_be_unaccepted = !accepted.bearer || intake.present.has(FieldPresence::AUTHORIZATION);
+    let (field, headers) = (intake.credential.as_ref(), &intake.head.headers);
+    let secret = may_be_unaccepted
+        .then(|| unaccepted_secret(snapshot, accepted, field, headers))
+        .flatten();
+    intake.choose_credential(accepted, &snapshot.cookie)?;
+    if let Some(secret) = secret {
+        intake.take_out(&secret);
+    }
+    Ok(())
 }
 
 /// Whether a shared cache in front could hand the answer to others, of a rule that does not let anyone in.

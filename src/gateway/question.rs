@@ -9,9 +9,9 @@ use super::facts::{RequestFacts, Route};
 use super::rate::count;
 use super::rejection::Rejection;
 use super::renewal::Renewal;
-use super::sender::{Presented, identify_presented, withhold_own};
+use super::sender::{Presented, identify_presented, unaccepted_secret, withhold_own};
 use super::snapshot::ServiceSnapshot;
-use super::unchecked::UncheckedPair;
+use super::unchecked::{Sender, UncheckedPair};
 use super::worker::{Pinned, Worker};
 use crate::access::{ClientAddress, NoDestination, Permit, RequestPath, RequestedPaths};
 use crate::identify::{CredentialError, CredentialOutcome, Identified};
@@ -57,6 +57,8 @@ pub(super) struct Permitted<'p> {
     pub(super) service: &'p ServiceSnapshot,
     /// What identified the caller, or did not.
     pub(super) credential: Option<&'p Credential>,
+    /// What the service does not accept and shall not get.
+    pub(super) secret: Option<&'p Credential>,
 }
 
 impl Question<'_> {
@@ -72,8 +74,10 @@ impl Question<'_> {
         let (original, snapshot) = (self.original, &*self.pinned.snapshot);
         facts.method = original.method.clone();
         facts.client = self.sent.client;
-        facts.host = original.host.clone();
-        facts.path = original.path.as_str().into();
+        if facts.host != original.host {
+            facts.host = original.host.clone();
+        }
+        facts.set_path(&original.path);
         let found = match snapshot.router.resolve(&original.host, &original.path) {
             Ok(found) => found,
             Err(error) => {
@@ -96,7 +100,9 @@ impl Question<'_> {
             })
             .map_err(|rejection| {
                 let metadata = || snapshot.metadata_url(&original.site, service);
-                self.answer(rejection.naming(metadata), Some((service, found.path())))
+                let rejection = rejection.naming(metadata);
+                let rejection = rejection.without_dialog(service.credentials, self.sent.headers);
+                self.answer(rejection, Some((service, found.path())))
             })
     }
 
@@ -127,25 +133,21 @@ impl Question<'_> {
     ) -> Result<Answered<T>, Rejection> {
         let (original, sent) = (self.original, &self.sent);
         let accepted = service.credentials;
-        let mut credential = accepted.choose(self.field()?.as_ref(), sent.headers, || {
-            self.session_cookie()
-        })?;
-        let pair = || {
-            self.worker
-                .unchecked(self.pinned, credential.as_ref(), sent.client)
-        };
-        if sent.refused.is_none()
-            && let Some(pair) = pair()
-        {
-            return Ok(Answered::Unchecked(pair));
-        }
+        let field = self.field()?;
+        let snapshot = &*self.pinned.snapshot;
+        let secret = unaccepted_secret(snapshot, accepted, field.as_ref(), sent.headers);
+        let session = || self.session_cookie();
+        let mut credential = accepted.choose(field.as_ref(), sent.headers, session)?;
         let presented = Presented {
             credential: &mut credential,
             cookies: sent.cookies,
             scheme: original.site.scheme,
         };
-        let identified = identify_presented(self.worker, self.pinned, presented, sent.client);
-        let mut identified = identified.refused_for(sent.refused);
+        let client = (sent.client, sent.refused);
+        let mut identified = match identify_presented(self.worker, self.pinned, presented, client) {
+            Sender::Identified(identified) => identified,
+            Sender::Unchecked(pair) => return Ok(Answered::Unchecked(pair)),
+        };
         facts.identify(&identified);
         let request = BrowserRequest {
             method: &original.method,
@@ -163,12 +165,13 @@ impl Question<'_> {
         let permit = enforce(service, (&original.method, paths), &caller, &outcome, facts)?;
         count((self.pinned, index), &permit, &caller, facts)?;
         if matches!(outcome, CredentialOutcome::Refused(_)) && permit.denial().is_none() {
-            withhold_own(&self.pinned.snapshot, credential.as_mut());
+            withhold_own(snapshot, credential.as_mut());
         }
         Ok(Answered::Permitted(allow(Permitted {
             permit,
             service,
             credential: credential.as_ref(),
+            secret: secret.as_ref(),
         })))
     }
 

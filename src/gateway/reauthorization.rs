@@ -69,7 +69,7 @@ impl Reauthorization {
             host: intake.host.name().into(),
             service: service.into(),
             path: intake.head.uri.path().into(),
-            credential: intake.credential.clone(),
+            credential: intake.credential.as_ref().map(Credential::detached),
             client: intake.client.address,
             accountable: intake.client.accountable_address(),
             opened_at: ambient::unix_seconds(),
@@ -122,8 +122,9 @@ impl Reauthorization {
             let Some(pair) = unchecked.filter(|_| self.ends_at.is_some()) else {
                 return self.still_allowed(&pinned);
             };
+            // on the heap, as what nearly all connections never wait for
             let PairVerdict { refused, login } =
-                check(&pinned.snapshot, &pair, self.accountable).await;
+                Box::pin(check(&pinned.snapshot, &pair, self.accountable)).await;
             if let Some(event) = login {
                 note_login(&self.worker, &event, self.client);
             }
@@ -146,13 +147,14 @@ impl Reauthorization {
         let Ok(Destination::Service(found)) = found else {
             return None;
         };
-        let credential = self.credential.as_ref();
+        let service = &snapshot.services[found.service()];
+        let accepts = |credential: &&Credential| service.credentials.accepts(credential.source());
+        let credential = self.credential.as_ref().filter(accepts);
         let Identified {
             caller, look_again, ..
         } = self
             .worker
             .identify_opener(pinned, credential, self.client, self.opened_at);
-        let service = &snapshot.services[found.service()];
         // another service's rules say nothing about the one behind the tunnel
         let is_allowed = *service.name == *self.service
             && service

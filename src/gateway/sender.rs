@@ -1,13 +1,19 @@
 //! Which credential of a request identifies its sender. A bearer token counts first, unless it is none of the gateway's
 //! and of its issuers': beside a valid session cookie such a token is the service's own, and the cookie identifies.
 
+use http::HeaderMap;
+
 use super::snapshot::Snapshot;
+use super::unchecked::Sender;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::{CredentialError, CredentialOutcome};
 use crate::session::RefreshToken;
 use crate::token::ClaimedIssuers;
-use crate::wire::{Credential, CredentialSource, GatewayCookies, Intake, Scheme};
+use crate::wire::{
+    AcceptedCredentials, BasicCredentials, Credential, CredentialSource, GatewayCookies, Intake,
+    Scheme, is_api_key,
+};
 
 /// The credentials of a request.
 pub(super) struct Presented<'a> {
@@ -18,14 +24,20 @@ pub(super) struct Presented<'a> {
     pub(super) scheme: Scheme,
 }
 
-/// Whose request it is, now.
-pub(super) fn identify_sender(worker: &Worker, pinned: &Pinned, intake: &mut Intake) -> Identified {
+/// Whose request it is, now. `refused` says why its user name and password are not accepted, where they were checked.
+pub(super) fn identify_sender(
+    worker: &Worker,
+    pinned: &Pinned,
+    intake: &mut Intake,
+    refused: Option<CredentialError>,
+) -> Sender {
     let presented = Presented {
         credential: &mut intake.credential,
         cookies: &intake.cookies,
         scheme: intake.site.scheme,
     };
-    identify_presented(worker, pinned, presented, intake.client.address)
+    let client = (intake.client.address, refused);
+    identify_presented(worker, pinned, presented, client)
 }
 
 /// Whose credentials they are, now.
@@ -33,20 +45,29 @@ pub(super) fn identify_presented(
     worker: &Worker,
     pinned: &Pinned,
     presented: Presented<'_>,
-    address: ClientAddress,
-) -> Identified {
+    (address, refused): (ClientAddress, Option<CredentialError>),
+) -> Sender {
     if let Some(session) = session_beside(pinned, &presented) {
         let identified = worker.identify(pinned, Some(&session), address);
         if matches!(identified.credential, CredentialOutcome::Holds { .. }) {
             *presented.credential = Some(session);
-            return identified;
+            return Sender::Identified(identified);
         }
     }
-    let identified = worker.identify(pinned, presented.credential.as_ref(), address);
+    let credential = presented.credential.as_ref();
+    let identified = worker.identify(pinned, credential, address);
+    let unchecked = CredentialOutcome::Refused(CredentialError::Unchecked);
+    if refused.is_none()
+        && identified.credential == unchecked
+        && let Some(pair) = worker.unchecked(pinned, credential, address)
+    {
+        return Sender::Unchecked(pair);
+    }
+    let identified = identified.refused_for(refused);
     if let CredentialOutcome::Refused(error) = identified.credential {
         worker.shard.token_refused(error.kind());
     }
-    identified
+    Sender::Identified(identified)
 }
 
 /// The session cookie beside a bearer token that may be the service's own.
@@ -72,6 +93,25 @@ pub(super) fn withhold_own(snapshot: &Snapshot, credential: Option<&mut Credenti
     {
         credential.withhold();
     }
+}
+
+/// What was sent to a service that does not accept it, and is a secret of the gateway: the service shall not get it.
+pub(super) fn unaccepted_secret(
+    snapshot: &Snapshot,
+    accepted: AcceptedCredentials,
+    field: Option<&Credential>,
+    headers: &HeaderMap,
+) -> Option<Credential> {
+    let is_secret = |sent: &Credential| match sent.source() {
+        CredentialSource::ApiKey => true,
+        CredentialSource::Bearer => snapshot.claims_to_be_own(sent.token()),
+        CredentialSource::Basic => {
+            let pair = BasicCredentials::parse(sent.token());
+            pair.is_some_and(|pair| is_api_key(&pair.password))
+        }
+        CredentialSource::Cookie => false,
+    };
+    accepted.unaccepted(field, headers).filter(is_secret)
 }
 
 impl Snapshot {

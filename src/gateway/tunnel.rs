@@ -2,29 +2,30 @@
 //! any more.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::downstream::Downstream;
 use super::reauthorization::Reauthorization;
 use super::record::RequestRecord;
+use super::relay::{Relay, RelayBuffer};
 use super::websocket::{NOT_ALLOWED, SentFrames};
 use crate::ambient::Deadline;
 use crate::telemetry::access_log::Aborted;
 use crate::telemetry::metrics::GaugeGuard;
-use crate::upstream::ServerLoad;
+use crate::upstream::{AnswerFirst, ServerLoad};
 
 /// Both ends of an upgraded connection, before bytes flow. Dropped without [`Tunnel::run`], the upstream's end closes.
 pub struct Tunnel {
-    upstream: Upgraded,
+    upstream: AnswerFirst,
     client: Option<OnUpgrade>,
     reauthorization: Reauthorization,
     record: Box<RequestRecord>,
@@ -32,6 +33,7 @@ pub struct Tunnel {
     idle_after: Duration,
     /// Set for a WebSocket.
     frames: Option<RefCell<SentFrames>>,
+    buffer: Rc<RelayBuffer>,
     _counted: (GaugeGuard, GaugeGuard, Option<ServerLoad>),
 }
 
@@ -41,7 +43,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 impl Tunnel {
     /// `counted` is the upstream's end as it is counted.
     pub(super) fn new(
-        upstream: Upgraded,
+        upstream: AnswerFirst,
         counted: (GaugeGuard, Option<ServerLoad>),
         downstream: Downstream,
         record: Box<RequestRecord>,
@@ -54,6 +56,7 @@ impl Tunnel {
             idle,
             idle_after,
             counted: held,
+            buffer,
         } = downstream;
         let protocol = upgrade.protocol.as_bytes();
         let is_websocket = protocol.eq_ignore_ascii_case(b"websocket");
@@ -66,6 +69,7 @@ impl Tunnel {
             idle,
             idle_after,
             frames: is_websocket.then(RefCell::default),
+            buffer,
             _counted,
         }
     }
@@ -76,7 +80,7 @@ impl Tunnel {
     }
 
     /// Carries bytes between the upstream and a stream of HTTP/2, once the client has its answer.
-    pub async fn run_stream(mut self) {
+    pub async fn run_stream(mut self: Box<Self>) {
         let Some(client) = self.client.take() else {
             return;
         };
@@ -86,16 +90,18 @@ impl Tunnel {
     }
 
     /// Carries bytes between the upstream and the client until the connection ends.
-    pub async fn run(self, client: impl AsyncRead + AsyncWrite + Unpin) {
+    pub async fn run(self: Box<Self>, client: impl AsyncRead + AsyncWrite + Unpin) {
         let Self {
-            upstream,
+            mut upstream,
             reauthorization,
             mut record,
             idle,
             idle_after,
             frames,
-            ..
-        } = self;
+            buffer,
+            _counted,
+            client: _,
+        } = *self;
         idle.arm(idle_after);
         let written = Cell::new(0);
         let mut client = Watched {
@@ -105,9 +111,8 @@ impl Tunnel {
             idle: &idle,
             idle_after,
         };
-        let mut upstream = TokioIo::new(upstream);
         let (reason, is_refused) = tokio::select! {
-            copied = copy_bidirectional(&mut client, &mut upstream) => (copied.err().map(|_| "the connection broke off"), false),
+            relayed = relay(&mut client, &mut upstream, &buffer) => (relayed.err().map(|_| "the connection broke off"), false),
             end = reauthorization.ended() => (Some(end.reason()), true),
             () = idle.passed() => (Some("closed: nothing moved for too long"), false),
         };
@@ -124,6 +129,27 @@ impl Tunnel {
             }
         }
     }
+}
+
+/// Passes bytes on, both ways, until both sides have ended.
+async fn relay(
+    client: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    upstream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    buffer: &RelayBuffer,
+) -> io::Result<()> {
+    let (mut up, mut down) = (Relay::default(), Relay::default());
+    poll_fn(|cx| {
+        buffer.lend(|buffer| {
+            let up = up.poll(cx, client, upstream, buffer)?;
+            let down = down.poll(cx, upstream, client, buffer)?;
+            if up.is_ready() && down.is_ready() {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+    })
+    .await
 }
 
 /// Tells the client of a WebSocket why it ends, and takes in what it has sent meanwhile: closing at once would reset the

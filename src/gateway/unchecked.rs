@@ -1,7 +1,7 @@
 //! What waits for the check of a user name and a password.
 
 use crate::access::ClientAddress;
-use crate::identify::PairDigest;
+use crate::identify::{Identified, PairDigest};
 use crate::upstream::ClientBody;
 use crate::wire::{BasicCredentials, Intake};
 
@@ -15,6 +15,12 @@ pub(super) struct Unjudged {
 pub(super) struct UncheckedRequest {
     pub(super) request: Unjudged,
     pub(super) pair: UncheckedPair,
+}
+
+/// Who sent a request, unless that takes a check.
+pub(super) enum Sender {
+    Identified(Identified),
+    Unchecked(UncheckedPair),
 }
 
 /// A user name and a password, and for which client they are checked.

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use tokio::sync::watch;
 
 use super::confirmations::WorkerConfirmations;
+use super::relay::RelayBuffer;
 use super::snapshot::{CurrentSnapshot, ServiceSnapshot, Snapshot};
 use super::trust_generation::TrustGeneration;
 use super::unchecked::UncheckedPair;
@@ -61,6 +62,8 @@ pub struct Worker {
     pub(super) shard: Shard,
     pub(super) log: LogShard,
     pub(super) recent: RecentShard,
+    /// What tunnels read into.
+    pub(super) relay_buffer: Rc<RelayBuffer>,
     id_prefix: u64,
     id_counter: Cell<u64>,
     ended: Cell<bool>,
@@ -112,6 +115,7 @@ impl Worker {
             shard: parts.shard,
             log: parts.log,
             recent: parts.recent,
+            relay_buffer: Rc::default(),
             id_prefix,
             id_counter: Cell::new(0),
             ended: Cell::new(false),

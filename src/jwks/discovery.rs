@@ -92,7 +92,11 @@ fn metadata_paths(issuer: &HttpUrl) -> [String; 2] {
 }
 
 impl<'a> IssuerMetadata<'a> {
-    fn parse(issuer: &str, url: &'a HttpUrl, body: &[u8]) -> Result<Self, MetadataError> {
+    /// Reads the metadata that were fetched of this issuer, whose URL is `url`.
+    ///
+    /// # Errors
+    /// [`MetadataError`] for what is no object, and for those of another issuer.
+    pub fn parse(issuer: &str, url: &'a HttpUrl, body: &[u8]) -> Result<Self, MetadataError> {
         let malformed = MetadataError::Malformed("`issuer` and `jwks_uri`");
         let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
             return Err(malformed);

@@ -22,6 +22,16 @@ pub enum DialedStream {
 }
 
 impl DialedStream {
+    /// Ready where there may be something to read, the end included. TLS has handed out all it had decrypted whenever it was
+    /// read until there was nothing left.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
+        }
+    }
+
     /// The protocol that the TLS handshake agreed on; `None` without TLS, and for a server that takes no part in ALPN.
     pub fn alpn(&self) -> Option<&[u8]> {
         match self {

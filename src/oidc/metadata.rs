@@ -35,8 +35,9 @@ pub enum SecretMethod {
 
 /// What the metadata of a provider say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ProviderMetadata {
-    pub(super) endpoints: ProviderEndpoints,
+pub struct ProviderMetadata {
+    /// Where the provider answers.
+    pub endpoints: ProviderEndpoints,
     /// Whether `iss` is in every answer (RFC 9207, section 3).
     pub(super) always_names_issuer: bool,
     /// The algorithms of ID tokens, without those of shared secrets; empty: they are not named.
@@ -44,7 +45,11 @@ pub(super) struct ProviderMetadata {
 }
 
 impl ProviderMetadata {
-    pub(super) fn read(metadata: &IssuerMetadata<'_>) -> Result<Self, MetadataError> {
+    /// Reads what the provider says about itself as one of OpenID Connect.
+    ///
+    /// # Errors
+    /// [`MetadataError`] for an endpoint that is missing, or leads into the clear or into a network.
+    pub fn read(metadata: &IssuerMetadata<'_>) -> Result<Self, MetadataError> {
         let required = |name| {
             let missing = "`issuer`, `authorization_endpoint`, `token_endpoint` and `jwks_uri`";
             let endpoint = metadata.endpoint(name)?;

@@ -37,7 +37,7 @@ pub use error::{OAuthErrorCode, ProviderError};
 pub use exchange::{ProviderRefresh, ProviderSignIn, RenewedTokens, SignInSecrets};
 pub use identity::ProviderIdentity;
 pub use logout::{LogoutToken, LogoutTokenError};
-pub use metadata::{ProviderEndpoints, SecretMethod};
+pub use metadata::{ProviderEndpoints, ProviderMetadata, SecretMethod};
 pub use name::ProviderName;
 pub use probe::probe;
 pub use provider::Provider;

@@ -90,9 +90,9 @@ impl Portal {
             self.send_to_sign_in(&visitor, &address, context.now)
         });
         sent.flatten().unwrap_or_else(|| match context.caller {
-            PortalCaller::Rejected(why) => wire::Challenges::default().invalid_token(why),
+            PortalCaller::Rejected(why) => context.challenges.invalid_token(why),
             PortalCaller::Anonymous | PortalCaller::Known { .. } => {
-                wire::Challenges::default().not_authenticated()
+                context.challenges.not_authenticated()
             }
         })
     }

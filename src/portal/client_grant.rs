@@ -83,7 +83,7 @@ impl Portal {
     }
 
     /// The key, if it is good now and of the user who is named.
-    fn key_shown(&self, reading: &ClientReading, now: u64) -> Option<(&User, &ApiKey)> {
+    pub(super) fn key_shown(&self, reading: &ClientReading, now: u64) -> Option<(&User, &ApiKey)> {
         let (user, key) = self.directory.find_key_holder(&reading.secret, now).ok()?;
         (*user.identity.subject == **reading.id).then_some((user, key))
     }

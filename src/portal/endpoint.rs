@@ -60,6 +60,11 @@ impl PortalEndpoint {
         }
     }
 
+    /// Whether it says who the caller is, whichever credential a service would accept.
+    pub fn identifies(self) -> bool {
+        matches!(self, Self::Me | Self::Account)
+    }
+
     /// Whether the endpoint supports the method. The unknown one treats every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {

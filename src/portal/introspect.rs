@@ -1,5 +1,7 @@
 //! What a token is worth now (RFC 7662), for the clients of `auth.clients`, and for whoever has it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
@@ -18,10 +20,20 @@ use crate::token::{KEY_CLAIM, TextSigner, payload_of};
 use crate::users::{API_KEY_PREFIX, NEVER};
 use crate::wire::{self, Intake};
 
+/// A client that has authenticated itself.
+pub(super) enum KnownClient {
+    /// One of `auth.clients`.
+    Registered,
+    /// A user with an API key, as at `grant_type=client_credentials`: libraries show what they got a token with.
+    User(Arc<Identity>),
+}
+
 /// Who asks about a token.
 enum Asker {
     /// A client, which may ask about any.
     Client,
+    /// A user, who may ask about their own.
+    User(Arc<Identity>),
     /// Whoever sent this bearer token or API key: about that, and about the tokens of its session.
     Holder,
 }
@@ -39,8 +51,9 @@ impl Portal {
             Ok(query) => query,
             Err(rejection) => return rejection.into_response(LoginApi::Query).into(),
         };
-        let asker = match self.check_client(&intake.head.headers, client) {
-            Ok(Some(())) => Asker::Client,
+        let asker = match self.check_client(&intake.head.headers, client, context.now) {
+            Ok(Some(KnownClient::Registered)) => Asker::Client,
+            Ok(Some(KnownClient::User(identity))) => Asker::User(identity),
             Ok(None) if intake.has_field_credential() => match context.caller {
                 PortalCaller::Known { .. } => Asker::Holder,
                 PortalCaller::Rejected(why) => {
@@ -61,7 +74,11 @@ impl Portal {
         } else {
             Ok(self.describe_token(&token, context))
         };
-        match found {
+        let is_askers = |facts: &Map<String, Value>| match &asker {
+            Asker::Client | Asker::Holder => true,
+            Asker::User(identity) => facts.get("sub") == Some(&(*identity.subject).into()),
+        };
+        match found.map(|facts| facts.filter(is_askers)) {
             Ok(Some(facts)) => wire::json(StatusCode::OK, &facts).into(),
             Ok(None) => inactive().into(),
             Err(denial) => denial.into_response(LoginApi::Query).into(),
@@ -74,7 +91,8 @@ impl Portal {
         &self,
         headers: &HeaderMap,
         fields: ClientFields,
-    ) -> Result<Option<()>, Box<PortalReply>> {
+        now: u64,
+    ) -> Result<Option<KnownClient>, Box<PortalReply>> {
         let refuse = |rejection: FormRejection| {
             Box::new(PortalReply::from(rejection.into_response(LoginApi::Query)))
         };
@@ -87,7 +105,11 @@ impl Portal {
             named.is_some_and(|client| client.has_secret(&reading.secret))
         });
         if is_known {
-            return Ok(Some(()));
+            return Ok(Some(KnownClient::Registered));
+        }
+        let mut readings = shown.readings().iter();
+        if let Some((_, key)) = readings.find_map(|reading| self.key_shown(reading, now)) {
+            return Ok(Some(KnownClient::User(Arc::clone(&key.identity))));
         }
         let denial = LoginDenial::Client;
         Err(Box::new(PortalReply {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::access::{Claim, ClaimValue, Identity};
 use crate::token::{SessionId, SignIn};
 use crate::users::NEVER;
-use crate::wire;
+use crate::wire::{self, Challenges};
 
 /// Who sent a request to the portal, as the identify step found out.
 #[derive(Clone, Debug)]
@@ -45,10 +45,10 @@ struct Me<'a> {
     exp: Option<u64>,
 }
 
-pub(super) fn answer(caller: &PortalCaller) -> Response<Bytes> {
+pub(super) fn answer(caller: &PortalCaller, challenges: &Challenges) -> Response<Bytes> {
     match caller {
-        PortalCaller::Anonymous => wire::Challenges::default().not_authenticated(),
-        PortalCaller::Rejected(why) => wire::Challenges::default().invalid_token(why),
+        PortalCaller::Anonymous => challenges.not_authenticated(),
+        PortalCaller::Rejected(why) => challenges.invalid_token(why),
         PortalCaller::Known {
             identity,
             expires_at,

@@ -78,7 +78,7 @@ use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
 use crate::users::{Directory, Hasher, RegisteredClient};
-use crate::wire::{self, Intake, OwnPaths, ResourceMetadata, SessionCookie};
+use crate::wire::{self, Challenges, Intake, OwnPaths, ResourceMetadata, SessionCookie};
 
 /// The settings of the endpoints.
 #[derive(Clone, Debug)]
@@ -135,6 +135,8 @@ pub struct PortalContext<'a> {
     pub identify_token: &'a dyn Fn(&str) -> PortalCaller,
     /// Where the service is mounted that answers at this path of the host.
     pub mount_at: &'a dyn Fn(&str) -> Option<String>,
+    /// What a caller without a valid credential is asked for where an endpoint says who that is.
+    pub challenges: &'a Challenges,
     /// In seconds since 1970.
     pub now: u64,
 }
@@ -359,7 +361,7 @@ impl Portal {
             Some(PortalEndpoint::Backchannel) => {
                 Box::pin(self.end_at_provider(intake, body, now)).await
             }
-            Some(PortalEndpoint::Me) => me::answer(caller).into(),
+            Some(PortalEndpoint::Me) => me::answer(caller, context.challenges).into(),
             Some(PortalEndpoint::Account) => self.answer_account(intake, context).into(),
             Some(PortalEndpoint::Keys) => keys::answer(&self.settings.jwks).into(),
             Some(PortalEndpoint::Docs) => self.docs.page().into(),

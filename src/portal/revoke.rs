@@ -28,7 +28,7 @@ impl Portal {
             Ok(query) => query,
             Err(rejection) => return rejection.into_response(LoginApi::Query).into(),
         };
-        if let Err(reply) = self.check_client(&intake.head.headers, client) {
+        if let Err(reply) = self.check_client(&intake.head.headers, client, now) {
             return *reply;
         }
         if token.starts_with(API_KEY_PREFIX) {

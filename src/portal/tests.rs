@@ -167,6 +167,7 @@ fn send_to(portal: &Portal, request: Request<Bytes>, caller: &PortalCaller) -> P
     runtime.block_on(async {
         let body = portal.receive(endpoint, &intake, Full::new(body)).await;
         let context = PortalContext {
+            challenges: &Challenges::default(),
             identify_token: &|_| PortalCaller::Anonymous,
             mount_at: &|_| None,
             caller,

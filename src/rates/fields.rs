@@ -1,8 +1,6 @@
 //! What clients are told of rates: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), lists of
 //! structured fields (RFC 9651). The names of the policies are `rule` and `service`: those of rules are for operators.
 
-use std::fmt::Write as _;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::bucket::BucketLevel;
@@ -43,17 +41,17 @@ impl EnforcedLevels {
 
     /// The value of `RateLimit`; `None` where there is nothing to say. `t` is the time until there is room for one more.
     fn value(&self) -> Option<HeaderValue> {
-        let mut text = String::with_capacity(64);
+        let mut list = FieldText::default();
         let levels = [
             (LimitedBy::Rule, self.rule),
             (LimitedBy::Service, self.service),
         ];
         for (by, level) in levels {
             if let Some(BucketLevel { remaining, next }) = level {
-                item(&mut text, by, [("r", remaining), ("t", next)]);
+                list.item(by, [(b'r', remaining), (b't', next)]);
             }
         }
-        (!text.is_empty()).then(|| HeaderValue::try_from(text).ok())?
+        list.value()
     }
 }
 
@@ -85,29 +83,100 @@ impl Policies {
 }
 
 fn policy(rule: Option<&Limit>, service: Option<&Limit>) -> Option<HeaderValue> {
-    let mut text = String::new();
+    let mut list = FieldText::default();
     for (by, limit) in [(LimitedBy::Rule, rule), (LimitedBy::Service, service)] {
         if let Some(limit) = limit.filter(|limit| limit.mode == Mode::Enforce) {
-            item(&mut text, by, quota(limit.rate));
+            list.item(by, quota(limit.rate));
         }
     }
-    (!text.is_empty()).then(|| HeaderValue::try_from(text).ok())?
+    list.value()
 }
 
 /// The whole bucket, and the time in which it fills, in seconds, rounded up.
-fn quota(rate: Rate) -> [(&'static str, u32); 2] {
+fn quota(rate: Rate) -> [(u8, u32); 2] {
     let nanos = rate.per().as_nanos() * u128::from(rate.bucket());
     let window = nanos.div_ceil(u128::from(rate.requests()) * 1_000_000_000);
     let window = u32::try_from(window).unwrap_or(u32::MAX);
-    [("q", rate.bucket()), ("w", window)]
+    [(b'q', rate.bucket()), (b'w', window)]
 }
 
-/// Appends `"rule";r=3;t=12` to a list.
-fn item(list: &mut String, by: LimitedBy, parameters: [(&'static str, u32); 2]) {
-    if !list.is_empty() {
-        list.push_str(", ");
+/// A list of two items at most. It is written for every answer that counts: without the heap, and without the machinery of
+/// `format!`.
+struct FieldText {
+    bytes: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl FieldText {
+    /// `"rule";r=4294967295;t=4294967295, "service";r=4294967295;t=4294967295`
+    const LONGEST: usize = 69;
+
+    /// Appends `"rule";r=3;t=12`.
+    fn item(&mut self, by: LimitedBy, parameters: [(u8, u32); 2]) {
+        if self.length > 0 {
+            self.text(b", ");
+        }
+        self.text(b"\"");
+        self.text(by.as_str().as_bytes());
+        self.text(b"\"");
+        for (name, number) in parameters {
+            self.text(&[b';', name, b'=']);
+            self.number(number);
+        }
     }
-    let [(first, one), (second, other)] = parameters;
-    write!(list, "\"{}\";{first}={one};{second}={other}", by.as_str())
-        .expect("writing to a string cannot fail");
+
+    fn number(&mut self, mut number: u32) {
+        let (mut digits, mut start) = ([0; 10], 10);
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        self.text(&digits[start..]);
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        let end = self.length + text.len();
+        self.bytes[self.length..end].copy_from_slice(text);
+        self.length = end;
+    }
+
+    /// `None` where there is nothing to say.
+    fn value(&self) -> Option<HeaderValue> {
+        let text = Some(&self.bytes[..self.length]).filter(|text| !text.is_empty());
+        HeaderValue::from_bytes(text?).ok()
+    }
+}
+
+impl Default for FieldText {
+    fn default() -> Self {
+        Self {
+            bytes: [0; Self::LONGEST],
+            length: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_list_has_room() {
+        let level = BucketLevel {
+            remaining: u32::MAX,
+            next: u32::MAX,
+        };
+        let levels = EnforcedLevels {
+            rule: Some(level),
+            service: Some(level),
+        };
+        let text = "\"rule\";r=4294967295;t=4294967295, \"service\";r=4294967295;t=4294967295";
+        assert_eq!(text.len(), FieldText::LONGEST);
+        assert_eq!(levels.value().expect("there are levels"), text);
+        assert_eq!(EnforcedLevels::default().value(), None);
+    }
 }

@@ -57,6 +57,8 @@ pub(super) struct ConnectionClock {
     sending: Cell<bool>,
     /// The gateway has begun to end its side.
     closing: Cell<bool>,
+    /// Something of an answer was written since the last look.
+    moved: Cell<bool>,
     /// What is left of the time for resting when a rest begins.
     idle: Cell<Duration>,
     deadline: Deadline,
@@ -78,6 +80,7 @@ impl ConnectionClock {
             stalled: Cell::new(false),
             sending: Cell::new(false),
             closing: Cell::new(false),
+            moved: Cell::new(false),
             idle: Cell::new(terms.timeouts.idle.min(PARK_AFTER)),
             deadline,
             terms,
@@ -128,11 +131,44 @@ impl ConnectionClock {
         self.phase.set(Phase::Busy);
         self.running.set(self.running.get() + 1);
         self.sending.set(body.exact() != Some(0));
+        self.moved.set(false);
         // what is not yet taken is waited for no longer than before
         if !self.stalled.get() {
-            self.deadline.disarm();
+            self.answer();
         }
         Running(Rc::clone(self))
+    }
+
+    /// An answer has all the time that its service takes; only a connection of HTTP/1.1 looks whether anything moves.
+    fn answer(&self) {
+        match self.order.get() {
+            Order::Sequential => self.deadline.arm(PARK_AFTER),
+            Order::Streams => self.deadline.disarm(),
+        }
+    }
+
+    /// Whether the time that is over was only that of a look whether anything moves.
+    pub(super) fn looks(&self) -> bool {
+        self.phase.get() == Phase::Busy && !self.stalled.get()
+    }
+
+    /// Whether nothing of the answer was written since the last look. The next one is due after as long again.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.answer();
+        !self.moved.replace(false)
+    }
+
+    /// Nothing is looked for.
+    pub(super) fn wait(&self) {
+        self.deadline.disarm();
+    }
+
+    /// The answer goes on.
+    pub(super) fn go_on(&self) {
+        self.moved.set(true);
+        if !self.stalled.get() {
+            self.answer();
+        }
     }
 
     fn answered(&self) {
@@ -181,11 +217,16 @@ impl ConnectionClock {
         }
     }
 
+    /// Something was written to the client.
+    pub(super) fn moves(&self) {
+        self.moved.set(true);
+    }
+
     /// The client took some of it.
     pub(super) fn written(&self) {
         if self.stalled.replace(false) {
             match self.phase.get() {
-                Phase::Busy => self.deadline.disarm(),
+                Phase::Busy => self.answer(),
                 Phase::Idle | Phase::Parked => self.deadline.arm(self.idle.get()),
                 Phase::Preface(_) => self.deadline.arm(self.terms.timeouts.handshake),
                 Phase::Fresh | Phase::Head => self.deadline.arm(self.terms.timeouts.header),
@@ -215,6 +256,11 @@ impl ConnectionClock {
 }
 
 impl Running {
+    /// That of its connection.
+    pub(super) fn clock(&self) -> &ConnectionClock {
+        &self.0
+    }
+
     /// Whether the client does not take what was written to it last.
     pub(super) fn is_stalled(&self) -> bool {
         self.0.stalled.get()

@@ -1,39 +1,39 @@
 //! A connection of HTTP/1.1 or HTTP/1.0.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, Version};
+use http::Request;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::task::yield_now;
 
+use super::answering::{AnswerBody, Answering, FoundAnswer};
+use super::asked::Asked;
 use super::client::Client;
-use super::clock::ConnectionClock;
+use super::clock::{ConnectionClock, Running};
 use super::context::Context;
 use super::give_up::give_up;
 use super::io::ClientIo;
 use super::linger::discard_body;
 use super::outbox::Outbox;
 use super::parking::{self, Woken};
-use super::prefixed::Prefixed;
 use super::stream::Stream;
 use super::timed_body::TimedBody;
 use crate::gateway::{ClientConnection, Reply, Tunnel, handle};
 use crate::telemetry::metrics::ConnectionRejection;
-use crate::text::list;
-use crate::upstream::{ClientBody, LeavesRequestUnread};
+use crate::upstream::ClientBody;
+use crate::wire::BadTarget;
 
 /// How a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
     /// As HTTP has it, or by the client.
     Closed,
@@ -43,6 +43,8 @@ enum Ended {
     TimedOut,
     /// Not at all: it has rested for a while.
     Resting,
+    /// Not at all: nothing of an answer has moved for a while.
+    Waiting,
 }
 
 /// Serves a connection until it ends, its time is over, or the gateway has drained. Between two requests it may be
@@ -53,9 +55,13 @@ pub(super) async fn serve(
     clock: Rc<ConnectionClock>,
     context: &Rc<Context>,
 ) {
-    // on the heap, where nothing of it is left while the connection is parked
-    while let Some(resting) = Box::pin(converse(stream, client, &clock, context)).await {
-        stream = resting;
+    loop {
+        // on the heap, where nothing of it is left while the connection is parked or a tunnel
+        match Box::pin(converse(stream, client, &clock, context)).await {
+            Left::Resting(resting) => stream = resting,
+            Left::Http(stream, tunnel) => return Box::pin(tunnel.run(stream)).await,
+            Left::Nothing => return,
+        }
         match parking::park(&mut stream, &clock, context).await {
             Woken::Called => {}
             Woken::Over => return,
@@ -63,123 +69,180 @@ pub(super) async fn serve(
     }
 }
 
-/// Answers requests, for as long as they come one soon after the other. Returns a connection that rests, with what was
-/// read of it ahead.
+/// What is left of a connection when hyper has done with it.
+enum Left {
+    /// One that rests, with what was read of it ahead.
+    Resting(Stream),
+    /// One that has left HTTP, and what comes behind the `101`.
+    Http(Stream, Box<Tunnel>),
+    Nothing,
+}
+
+/// Answers requests, for as long as they come one soon after the other.
 async fn converse(
     stream: Stream,
     client: Client,
     clock: &Rc<ConnectionClock>,
     context: &Rc<Context>,
-) -> Option<Stream> {
+) -> Left {
     let outbox = Rc::new(Outbox::new());
     let peer = client.peer().with_interim(outbox.interim().clone());
     let peer = ClientConnection::new(peer, clock.terms().trust);
     let io = ClientIo::new(stream, Rc::clone(clock), Rc::clone(&outbox));
     let target = Rc::clone(io.target());
-    let io = TokioIo::new(io);
     let switched: RefCell<Option<Box<Tunnel>>> = RefCell::default();
-    // whether the connection was to end with the last answer anyway
-    let is_last = Cell::new(false);
+    let answering = Answering::new();
     let service = service_fn(|request: Request<Incoming>| {
-        let running = clock.begin(&request.body().size_hint());
-        let asked = Asked::of(&request);
-        let (context, peer, outbox, switched) = (Rc::clone(context), &peer, &outbox, &switched);
-        let is_last = &is_last;
-        let request = Box::new(request.map(ClientBody::http1));
-        let fault = target.take_fault();
-        async move {
-            let Reply {
-                mut response,
-                tunnel,
-                is_own,
-            } = handle(&context.gateway, request, fault, peer).await;
-            outbox.close();
-            asked.let_hyper_look(is_own).await;
-            if tunnel.is_some() {
-                *switched.borrow_mut() = tunnel;
-            } else {
-                let ends = context.ends(clock.terms());
-                is_last.set(asked.settle(&mut response, is_own, ends));
-            }
-            Ok::<_, Infallible>(response.map(|body| TimedBody::new(body, Some(running), None)))
+        if !answering.is_led_back() {
+            let running = clock.begin(&request.body().size_hint());
+            let asked = Asked::of(&request);
+            let (peer, outbox, switched) = (&peer, &*outbox, &switched);
+            let fault = target.take_fault();
+            let received = asked.has_body.then(|| Rc::clone(answering.received()));
+            let body = |incoming| ClientBody::http1(incoming, received);
+            let request = Box::new(request.map(body));
+            let search = find(
+                context,
+                request,
+                fault,
+                (peer, outbox, switched),
+                asked,
+                running,
+            );
+            answering.begin(asked, search);
         }
+        answering.answer()
     });
-    let mut connection = clock.terms().http1.serve_connection(io, service);
-    let ended = drive(&mut connection, clock, &outbox, context).await;
-    let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner().into_stream();
+    let (io, ended, unread) = exchange(io, &service, &answering, clock, &outbox, context).await;
+    answering.give_up();
+    let mut stream = io.into_stream();
     match (ended, switched.take()) {
         (Ended::Resting, _) => {
-            stream.unread(parts.read_buf);
-            return Some(stream);
+            stream.unread(unread);
+            return Left::Resting(stream);
         }
-        (Ended::Closed, Some(tunnel)) => Box::pin(leave_http(stream, parts.read_buf, tunnel)).await,
+        (Ended::Closed, Some(tunnel)) => {
+            // what the client has sent behind its request already
+            stream.unread(unread);
+            return Left::Http(stream, tunnel);
+        }
         (Ended::Closed, None) if !clock.sending() => {}
         // on the heap, as what few connections need
         (ended, _) => {
-            let is_unfinished = !is_last.get();
+            let is_unfinished = !answering.is_last();
             Box::pin(leave(ended, stream, is_unfinished, client, clock, context)).await;
         }
     }
-    None
+    Left::Nothing
 }
 
-/// What a request says about its connection.
-#[derive(Clone, Copy)]
-struct Asked {
-    version: Version,
-    has_body: bool,
-    /// Whether the client wants to use the connection for another request (RFC 9112, section 9.3).
-    persists: bool,
+/// Finds the answer to a request, and what may come behind it.
+async fn find(
+    context: &Context,
+    request: Box<Request<ClientBody>>,
+    fault: Option<BadTarget>,
+    (peer, outbox, switched): (&ClientConnection, &Outbox, &RefCell<Option<Box<Tunnel>>>),
+    asked: Asked,
+    running: Running,
+) -> FoundAnswer {
+    let Reply {
+        mut response,
+        tunnel,
+        is_own,
+    } = handle(&context.gateway, request, fault, peer).await;
+    outbox.close();
+    asked.let_hyper_look(is_own).await;
+    let mut is_last = false;
+    if tunnel.is_some() {
+        *switched.borrow_mut() = tunnel;
+    } else {
+        let ends = context.ends(running.clock().terms());
+        is_last = asked.settle(&mut response, is_own, ends);
+    }
+    let response = response.map(|body| TimedBody::new(body, Some(running), None));
+    FoundAnswer { response, is_last }
 }
 
-impl Asked {
-    fn of(request: &Request<Incoming>) -> Self {
-        let says = |option| list::names(request.headers(), CONNECTION, option);
-        let version = request.version();
-        Self {
-            version,
-            has_body: !request.body().is_end_stream(),
-            persists: match version {
-                Version::HTTP_10 => says("keep-alive"),
-                _ => !says("close"),
-            },
+/// Lets hyper speak, and waits without it while an answer is long in coming. What hyper has read and not used comes back.
+async fn exchange<S, F>(
+    mut io: ClientIo,
+    service: S,
+    answering: &Answering<F>,
+    clock: &ConnectionClock,
+    outbox: &Outbox,
+    context: &Context,
+) -> (ClientIo, Ended, Bytes)
+where
+    S: HttpService<Incoming, ResBody = AnswerBody, Error = Infallible> + Copy,
+    F: Future<Output = FoundAnswer>,
+{
+    loop {
+        let spoken = Box::pin(speak(io, service, answering, clock, outbox, context)).await;
+        let (ended, unread);
+        (io, ended, unread) = spoken;
+        if ended != Ended::Waiting {
+            return (io, ended, unread);
         }
-    }
-
-    /// Nobody reads the body behind an answer of the gateway: hyper drains what is there, or ends the connection with this
-    /// answer and says so, once it was polled in between (RFC 9112, section 9.6).
-    async fn let_hyper_look(self, is_own: bool) {
-        if self.has_body && is_own {
-            yield_now().await;
+        io.unread(unread);
+        if let Some(ended) = wait(&mut io, answering, clock, context).await {
+            return (io, ended, Bytes::new());
         }
-    }
-
-    /// Says where no other answer follows on this connection, and returns whether that is so as far as it is known before
-    /// hyper has read the body (RFC 9112, section 9.6).
-    fn settle<B>(self, response: &mut Response<B>, is_own: bool, ends: bool) -> bool {
-        let is_old = self.version == Version::HTTP_10;
-        let is_last = ends
-            || !self.persists
-            || is_old && self.has_body && is_own
-            || response.extensions().get::<LeavesRequestUnread>().is_some();
-        if is_last {
-            if is_old {
-                // else hyper adds `keep-alive` where the client has asked for it
-                *response.version_mut() = self.version;
-            }
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
-        }
-        is_last
+        let (head, is_sent) = answering.lead_back();
+        io.lead_back(head, is_sent);
+        clock.go_on();
     }
 }
 
-/// Carries what comes behind a `101`. `sent` is what the client has sent behind its request already.
-async fn leave_http(stream: Stream, sent: Bytes, tunnel: Box<Tunnel>) {
-    let mut client = Prefixed::new(stream);
-    client.unread(sent);
-    tunnel.run(client).await;
+/// Lets hyper speak, for as long as it has something to say or to hear. What it has read and not used comes back.
+async fn speak<S, F>(
+    io: ClientIo,
+    service: S,
+    answering: &Answering<F>,
+    clock: &ConnectionClock,
+    outbox: &Outbox,
+    context: &Context,
+) -> (ClientIo, Ended, Bytes)
+where
+    S: HttpService<Incoming, ResBody = AnswerBody, Error = Infallible>,
+    F: Future<Output = FoundAnswer>,
+{
+    let http = &clock.terms().http1;
+    let mut connection = http.serve_connection(TokioIo::new(io), service);
+    let ended = drive(&mut connection, answering, clock, outbox, context).await;
+    let parts = if ended == Ended::Waiting {
+        answering.without_hyper(|| connection.into_parts())
+    } else {
+        connection.into_parts()
+    };
+    (parts.io.into_inner(), ended, parts.read_buf)
+}
+
+/// Waits without hyper until its answer goes on; returns how the connection ended if it did.
+async fn wait<F: Future<Output = FoundAnswer>>(
+    io: &mut ClientIo,
+    answering: &Answering<F>,
+    clock: &ConnectionClock,
+    context: &Context,
+) -> Option<Ended> {
+    context.memory_releaser.released_one();
+    let _parked = context.gateway.shard().parked_connections().hold();
+    clock.wait();
+    poll_fn(|cx| {
+        if answering.poll_moves(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        if io.poll_gone(cx).is_ready() {
+            return Poll::Ready(Some(Ended::Closed));
+        }
+        // armed while the client does not take an interim answer
+        ready!(clock.poll_over(cx));
+        if clock.looks() {
+            clock.wait();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Ended::TimedOut))
+    })
+    .await
 }
 
 /// What becomes of the socket when hyper has done with it, and the client may not have.
@@ -193,7 +256,7 @@ async fn leave(
 ) {
     match ended {
         Ended::Closed => discard_body(stream, is_unfinished, &context.ticker).await,
-        Ended::Resting => {}
+        Ended::Resting | Ended::Waiting => {}
         Ended::Malformed => {
             context
                 .rejections
@@ -207,14 +270,14 @@ async fn leave(
 /// Polls the connection; looks at the clock and at the drain only when it has nothing to do.
 async fn drive<S, F>(
     connection: &mut http1::Connection<TokioIo<ClientIo>, S>,
+    answering: &Answering<F>,
     clock: &ConnectionClock,
     outbox: &Outbox,
     context: &Context,
 ) -> Ended
 where
-    S: HttpService<Incoming, ResBody = TimedBody, Error = Infallible, Future = F> + Unpin,
-    F: Future,
-    http1::Connection<TokioIo<ClientIo>, S>: Future<Output = hyper::Result<()>> + Unpin,
+    S: HttpService<Incoming, ResBody = AnswerBody, Error = Infallible>,
+    F: Future<Output = FoundAnswer>,
 {
     // a task has one waker for all its life
     poll_fn(|cx| {
@@ -224,21 +287,29 @@ where
     .await;
     let mut drained = false;
     poll_fn(|cx| {
-        if context.closes_idle(clock.terms()) && !drained {
-            drained = true;
-            Pin::new(&mut *connection).graceful_shutdown();
-        }
-        match Pin::new(&mut *connection).poll(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ended::Closed),
-            Poll::Ready(Err(error)) if error.is_parse() => Poll::Ready(Ended::Malformed),
-            Poll::Ready(Err(_)) => Poll::Ready(Ended::Closed),
-            Poll::Pending => clock.poll_over(cx).map(|()| {
-                if clock.park() {
-                    Ended::Resting
-                } else {
-                    Ended::TimedOut
+        loop {
+            // one that is led back has not read its head yet, and would be closed for one that rests
+            if context.closes_idle(clock.terms()) && !drained && !answering.leads_back() {
+                drained = true;
+                Pin::new(&mut *connection).graceful_shutdown();
+            }
+            match Pin::new(&mut *connection).poll(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ended::Closed),
+                Poll::Ready(Err(error)) if error.is_parse() => {
+                    return Poll::Ready(Ended::Malformed);
                 }
-            }),
+                Poll::Ready(Err(_)) => return Poll::Ready(Ended::Closed),
+                Poll::Pending => ready!(clock.poll_over(cx)),
+            }
+            if clock.park() {
+                return Poll::Ready(Ended::Resting);
+            }
+            if !clock.looks() {
+                return Poll::Ready(Ended::TimedOut);
+            }
+            if clock.is_quiet() && outbox.is_flushed() && answering.may_wait() {
+                return Poll::Ready(Ended::Waiting);
+            }
         }
     })
     .await

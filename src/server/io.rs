@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::clock::ConnectionClock;
@@ -19,7 +20,15 @@ pub(super) struct ClientIo {
     outbox: Rc<Outbox>,
     target: Rc<TargetScan>,
     writing: Writing,
+    /// Set while hyper writes a head that the client has already: how many bytes of its end have passed.
+    repeated: Option<usize>,
 }
+
+/// How a head ends.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+
+/// Room for what a client sends while it waits for an answer, in bytes; more is left to the socket.
+const AHEAD: usize = 256;
 
 impl ClientIo {
     pub(super) fn new(stream: Stream, clock: Rc<ConnectionClock>, outbox: Rc<Outbox>) -> Self {
@@ -32,6 +41,7 @@ impl ClientIo {
             outbox,
             target,
             writing: Writing::default(),
+            repeated: None,
         }
     }
 
@@ -45,11 +55,63 @@ impl ClientIo {
         self.stream
     }
 
+    /// Gives back what was read ahead.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        self.stream.unread(bytes);
+    }
+
+    /// Puts a head before all that is still to be read, and throws away the head of the answer where the client has it already.
+    pub(super) fn lead_back(&mut self, head: Bytes, is_answer_begun: bool) {
+        self.stream.unread(head);
+        self.repeated = is_answer_begun.then_some(0);
+    }
+
+    /// Ready when the client has ended, which gives up what it waits for. Writes interim answers meanwhile.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // what cannot be written shows by what is read
+        let _ = self.outbox.is_waiting().then(|| self.poll_interim(cx));
+        // what it sends ahead is for later
+        if self.stream.is_prefixed() {
+            return Poll::Pending;
+        }
+        let mut piece = [0; AHEAD];
+        let mut piece = ReadBuf::new(&mut piece);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece)) {
+            Ok(()) if !piece.filled().is_empty() => {
+                self.stream.unread(Bytes::copy_from_slice(piece.filled()));
+                Poll::Pending
+            }
+            Ok(()) | Err(_) => {
+                self.clock.ended();
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// How many bytes belong to a head that is not to be written.
+    fn skip_head(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut passed = self.repeated?;
+        for (at, byte) in bytes.iter().enumerate() {
+            passed = if *byte == END_OF_HEAD[passed] {
+                passed + 1
+            } else {
+                usize::from(*byte == END_OF_HEAD[0])
+            };
+            if passed == END_OF_HEAD.len() {
+                self.repeated = None;
+                return Some(at + 1);
+            }
+        }
+        self.repeated = Some(passed);
+        Some(bytes.len())
+    }
+
     fn note_write(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match polled {
             Poll::Pending => self.clock.write_stalled(),
             Poll::Ready(_) => {
                 self.clock.written();
+                self.clock.moves();
                 self.outbox.note_written();
             }
         }
@@ -106,6 +168,9 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(skipped) = self.skip_head(buf) {
+            return Poll::Ready(Ok(skipped));
+        }
         if self.outbox.is_waiting() {
             ready!(self.poll_interim(cx))?;
         }
@@ -118,6 +183,9 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(skipped) = bufs.first().and_then(|first| self.skip_head(first)) {
+            return Poll::Ready(Ok(skipped));
+        }
         if self.outbox.is_waiting() {
             ready!(self.poll_interim(cx))?;
         }

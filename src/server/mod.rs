@@ -1,5 +1,7 @@
 //! Threads, sockets, signals, reload and drain.
 
+mod answering;
+mod asked;
 mod capacity;
 mod client;
 mod clock;

@@ -52,6 +52,11 @@ impl Outbox {
         self.flushed.set(true);
     }
 
+    /// Whether hyper has nothing to write.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flushed.get()
+    }
+
     /// The final answer of a request begins. An interim answer that could not be written until now, because the client
     /// has not taken the answer before, would come too late: after, or in the middle of, the final one.
     pub(super) fn close(&self) {

@@ -11,6 +11,9 @@ use crate::config::{ProxyProtocol, Server};
 /// The longest header, in bytes: 107 in version 1; in version 2 what the extensions of a sane proxy take.
 const LONGEST: usize = 8 * 1024;
 
+/// The longest header of version 1.
+const LONGEST_LINE: usize = 107;
+
 /// Set where a connection from this address must begin with a header. Nobody else's is read: to HTTP it is malformed.
 pub(super) fn due(server: &Server, address: IpAddr) -> Option<ProxyProtocol> {
     let settings = server.proxy_protocol?;
@@ -33,6 +36,9 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Introduction, Failure> {
     loop {
         match ProxyHeader::parse(&bytes, ParseConfig::default()) {
             Ok((header, length)) => {
+                if !is_exact(&bytes[..length]) {
+                    return Err(Failure::malformed("no PROXY header, or a malformed one"));
+                }
                 let introduction = introduction(&header, is_local(&bytes));
                 stream.unread(bytes.split_off(length).freeze());
                 return Ok(introduction);
@@ -48,6 +54,26 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Introduction, Failure> {
         }
         bytes.unsplit(more);
     }
+}
+
+/// Whether a header of version 1 is written as section 2.1 has it; one of version 2 is. The library takes any byte for the
+/// first blank, `UNKNOWN` for the begin of a word, a sign and zeros before a port, and a line of any length.
+fn is_exact(header: &[u8]) -> bool {
+    let Some(line) = header.strip_prefix(b"PROXY") else {
+        return true;
+    };
+    let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
+    let (before, family) = (words.next(), words.next());
+    let is_number = |port: &[u8]| {
+        let is_plain = port.iter().all(u8::is_ascii_digit);
+        is_plain && (port == b"0" || !port.starts_with(b"0"))
+    };
+    let is_family = match family {
+        Some(b"UNKNOWN") => true,
+        Some(b"TCP4" | b"TCP6") => words.skip(2).all(is_number),
+        _ => false,
+    };
+    header.len() <= LONGEST_LINE && before == Some(b"") && is_family
 }
 
 /// Whether a header of version 2 has the command LOCAL: nothing else in it counts. No header of version 1 has this byte there.

@@ -60,6 +60,11 @@ impl Stream {
         each!(self, stream => stream.unread(bytes));
     }
 
+    /// Whether something is there that was read ahead.
+    pub(super) fn is_prefixed(&self) -> bool {
+        each!(self, stream => stream.is_prefixed())
+    }
+
     /// Ready where there may be something to read, the end included. TLS has handed out all it had decrypted whenever
     /// it was read until there was nothing left.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -104,7 +104,7 @@ impl AuthenticationMethods {
                 .iter()
                 .find(|(_, registered)| *registered == name)
         };
-        let methods = names.into_iter().filter_map(|name| found(name));
+        let methods = names.into_iter().filter_map(found);
         methods.fold(Self::default(), |set, (method, _)| set.with(*method))
     }
 

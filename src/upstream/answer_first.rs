@@ -1,11 +1,13 @@
 //! A connection that is read to its end, however writing to it ends.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::flow::Flow;
@@ -16,14 +18,29 @@ use crate::net::DialedStream;
 /// (RFC 9112, section 9.5). hyper gives up at the first failure, so that it hears of none here: what can no longer be
 /// written is thrown away, and the reading side says how the connection ended.
 #[derive(Debug)]
-pub(super) struct AnswerFirst {
+pub struct AnswerFirst {
     stream: DialedStream,
+    /// What was read ahead.
+    prefix: Bytes,
+    /// Whether what is written was written before.
+    repeats: Repeats,
     /// Whether nothing can be written any more.
     deaf: bool,
     flow: Arc<Flow>,
     /// The most that is ever read at once, in bytes.
     most: usize,
     pace: Pace,
+}
+
+/// How far hyper is with a request that the server has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    /// It is not: what it writes is new.
+    Nothing,
+    /// It has not written it yet. An answer that came before would be one to no request.
+    Request,
+    /// It has written it, and is to flush.
+    Written,
 }
 
 /// How fast a limited answer is taken.
@@ -50,6 +67,8 @@ impl AnswerFirst {
     pub(super) fn new(stream: DialedStream, flow: Arc<Flow>, most: usize) -> Self {
         Self {
             stream,
+            prefix: Bytes::new(),
+            repeats: Repeats::Nothing,
             deaf: false,
             flow,
             most,
@@ -59,6 +78,34 @@ impl AnswerFirst {
                 fast: false,
             },
         }
+    }
+
+    /// Gives back what was read ahead; nothing may be left of what was given back before.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.prefix = bytes;
+        }
+    }
+
+    /// Waits until there may be something to read, the end included.
+    pub(super) async fn readable(&self) {
+        if self.prefix.is_empty() {
+            // an error is found again by who reads
+            let _ = poll_fn(|cx| self.stream.poll_readable(cx)).await;
+        }
+    }
+
+    /// Throws the next request away that is written: the server has it.
+    pub(super) fn repeat_request(&mut self) {
+        self.repeats = Repeats::Request;
+    }
+
+    /// Whether what is written is the request that the server has.
+    fn repeats(&mut self) -> bool {
+        if self.repeats == Repeats::Request {
+            self.repeats = Repeats::Written;
+        }
+        self.repeats != Repeats::Nothing
     }
 
     fn write<T>(
@@ -96,6 +143,14 @@ impl AsyncRead for AnswerFirst {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.repeats != Repeats::Nothing {
+            return Poll::Pending;
+        }
+        if !this.prefix.is_empty() {
+            let length = this.prefix.len().min(buffer.remaining());
+            buffer.put_slice(&this.prefix.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let stream = Pin::new(&mut this.stream);
         let piece = if this.pace.fast {
             this.most
@@ -123,8 +178,12 @@ impl AsyncWrite for AnswerFirst {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut()
-            .write(bytes.len(), |stream| stream.poll_write(cx, bytes))
+        let this = self.get_mut();
+        if this.repeats() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        this.flow.note_written();
+        this.write(bytes.len(), |stream| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -133,8 +192,12 @@ impl AsyncWrite for AnswerFirst {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let all = pieces.iter().map(|piece| piece.len()).sum();
-        self.get_mut()
-            .write(all, |stream| stream.poll_write_vectored(cx, pieces))
+        let this = self.get_mut();
+        if this.repeats() {
+            return Poll::Ready(Ok(all));
+        }
+        this.flow.note_written();
+        this.write(all, |stream| stream.poll_write_vectored(cx, pieces))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -142,7 +205,22 @@ impl AsyncWrite for AnswerFirst {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().write((), |stream| stream.poll_flush(cx))
+        let this = self.get_mut();
+        match this.repeats {
+            Repeats::Nothing => {}
+            Repeats::Request => return Poll::Ready(Ok(())),
+            Repeats::Written => {
+                this.repeats = Repeats::Nothing;
+                // whoever tried to read before was not told to come back
+                cx.waker().wake_by_ref();
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let flushed = this.write((), |stream| stream.poll_flush(cx));
+        if flushed.is_ready() {
+            this.flow.note_flushed();
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

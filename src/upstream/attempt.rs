@@ -1,8 +1,8 @@
 //! One attempt at a server, and whether it may be repeated.
 
 use http::response::Parts;
-use hyper::upgrade::Upgraded;
 
+use super::answer_first::AnswerFirst;
 use super::error::ForwardError;
 use super::outbound::Outbound;
 use super::spare::Spare;
@@ -14,7 +14,7 @@ pub struct Switched {
     /// The head of the `101`.
     pub head: Parts,
     /// The connection, on which both sides continue in the other protocol.
-    pub io: Upgraded,
+    pub io: AnswerFirst,
     /// Counts the connection as active for as long as it is kept.
     pub held: GaugeGuard,
     /// Counts it as under way where that is how servers are chosen; to be kept as long as `held`.

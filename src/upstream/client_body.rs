@@ -1,6 +1,8 @@
 //! The body of a client's request, and what becomes of it where nobody reads it to its end.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,14 +28,17 @@ pub struct ClientBody {
     incoming: Option<Incoming>,
     /// Only where it is to be taken in.
     ticker: Option<Ticker>,
+    /// To be set when all of it was received.
+    received: Option<Rc<Cell<bool>>>,
 }
 
 impl ClientBody {
-    /// Of a request over HTTP/1.1.
-    pub fn http1(incoming: Incoming) -> Self {
+    /// Of a request over HTTP/1.1. `received` is set when all of it was received.
+    pub fn http1(incoming: Incoming, received: Option<Rc<Cell<bool>>>) -> Self {
         Self {
             incoming: Some(incoming),
             ticker: None,
+            received,
         }
     }
 
@@ -43,6 +48,7 @@ impl ClientBody {
         Self {
             incoming: Some(incoming),
             ticker: late.then(|| ticker.clone()),
+            received: None,
         }
     }
 }
@@ -55,10 +61,19 @@ impl Body for ClientBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.incoming {
-            Some(incoming) => Pin::new(incoming).poll_frame(cx),
-            None => Poll::Ready(None),
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(&mut *incoming).poll_frame(cx);
+        let is_over = match &polled {
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(Ok(_))) => incoming.is_end_stream(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => false,
+        };
+        if is_over && let Some(received) = &self.received {
+            received.set(true);
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

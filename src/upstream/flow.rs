@@ -9,6 +9,10 @@ pub(super) struct Flow {
     piece: AtomicUsize,
     /// Whether the server does not take what was written last.
     blocked: AtomicBool,
+    /// Whether anything of the present request was written.
+    begun: AtomicBool,
+    /// Whether all of it that was written has left.
+    flushed: AtomicBool,
 }
 
 impl Default for Flow {
@@ -16,6 +20,8 @@ impl Default for Flow {
         Self {
             piece: AtomicUsize::new(usize::MAX),
             blocked: AtomicBool::new(false),
+            begun: AtomicBool::new(false),
+            flushed: AtomicBool::new(false),
         }
     }
 }
@@ -27,6 +33,25 @@ impl Flow {
 
     pub(super) fn set_piece(&self, bytes: usize) {
         self.piece.store(bytes, Relaxed);
+    }
+
+    /// A request begins.
+    pub(super) fn begin(&self) {
+        self.begun.store(false, Relaxed);
+    }
+
+    pub(super) fn note_written(&self) {
+        self.begun.store(true, Relaxed);
+        self.flushed.store(false, Relaxed);
+    }
+
+    pub(super) fn note_flushed(&self) {
+        self.flushed.store(true, Relaxed);
+    }
+
+    /// Whether something of the present request was written, and nothing waits to be.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.begun.load(Relaxed) && self.flushed.load(Relaxed)
     }
 
     pub(super) fn is_blocked(&self) -> bool {

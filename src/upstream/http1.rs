@@ -1,32 +1,27 @@
 //! Connections that carry HTTP/1.1: one exchange at a time, kept in between.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::task::AbortHandle;
 
 use super::answer_first::{AnswerFirst, PIECE};
 use super::attempt::{Again, Failed, Switched, Use};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
+use super::driven::{Driven, HyperState, PendingAnswer};
 use super::error::ForwardError;
 use super::flow::Flow;
-use super::limits::{LARGEST_HEAD, MOST_FIELDS};
+use super::kept::KeptRequest;
 use super::outbound::Outbound;
 use super::proven_rest::{MARGIN, ProvenRest, Rest};
 use super::settings::Timeouts;
-use super::spare::Spare;
 use super::switching;
 use super::within::within;
 use crate::ambient::Deadline;
@@ -58,13 +53,13 @@ pub(super) enum Http1Reply {
 }
 
 struct Connection {
-    sender: SendRequest<RequestBody>,
+    driven: Driven,
     /// Passes when an answer, or the next piece of it, takes too long.
     response: Deadline,
+    /// Passes when it is to be looked whether the answer is long in coming.
+    look: Deadline,
     rest: Rc<Rest>,
     flow: Arc<Flow>,
-    /// The task that reads and writes.
-    driver: AbortHandle,
     counted: GaugeGuard,
     fate: Fate,
 }
@@ -78,21 +73,12 @@ enum Fate {
     Closed,
 }
 
-/// The result of hyper: the response, or the error with the request where it was not sent.
-type Answered = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
-
 /// An extension of the response of a server that has not read the request's body and says that it will end its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct LeavesRequestUnread;
 
-/// What is kept of a request while the upstream works.
-struct Kept {
-    spare: Option<Spare>,
-    /// The protocol to switch to.
-    upgrade: Option<HeaderValue>,
-    /// Shared with its body, where it has one.
-    exchange: Option<Rc<BodyExchange>>,
-}
+/// How long an answer is waited for before hyper's buffers are given back.
+const PAUSE_AFTER: Duration = Duration::from_millis(500);
 
 /// A connection in use by one exchange. Dropped without [`Http1Lease::release`] it is closed at once.
 pub(super) struct Http1Lease {
@@ -117,12 +103,12 @@ impl Http1Pool {
         let mut idle = self.idle.borrow_mut();
         let now = self.dial_context.ticker.ticks();
         if let Some(oldest) = idle.first()
-            && oldest.sender.is_ready()
+            && oldest.driven.is_ready()
         {
             self.proven.survived(now - oldest.rest.since.get());
         }
         while let Some(mut connection) = idle.pop() {
-            if connection.sender.is_ready() {
+            if connection.driven.is_ready() {
                 let rest = &connection.rest;
                 let age = now - rest.since.get();
                 if !self.proven.allows(age, rest.announced.get()) {
@@ -133,7 +119,7 @@ impl Http1Pool {
                 connection.counted = self.dial_context.counts.active.hold();
                 return Some(Http1Lease::new(connection, self));
             }
-            connection.driver.abort();
+            connection.driven.abort();
         }
         None
     }
@@ -149,19 +135,16 @@ impl Http1Pool {
             connection.counted = self.dial_context.counts.idle.hold();
             idle.push(connection);
         } else {
-            connection.driver.abort();
+            connection.driven.abort();
         }
     }
 
     fn forget_closed(&self) {
         self.idle
             .borrow_mut()
-            .retain(|connection| !connection.sender.is_closed());
+            .retain(|connection| !connection.driven.is_closed());
     }
 }
-
-/// Bytes that may be buffered beside the largest head. hyper buffers as much of a request's body for a server that takes nothing.
-const READ_AHEAD: usize = 16 * 1024;
 
 /// The most that is read of an answer at once, in bytes: twice as much is not faster, and up to three times as much waits in
 /// memory for a client that reads nothing. One less than the power of two, as [`PIECE`].
@@ -179,51 +162,39 @@ pub(super) async fn open(
         LARGE_PIECE
     };
     let stream = AnswerFirst::new(stream, Arc::clone(&flow), most);
-    let handshake = Builder::new()
-        .preserve_header_case(true)
-        .max_headers(MOST_FIELDS)
-        .max_header_size(LARGEST_HEAD as usize)
-        .max_buf_size(LARGEST_HEAD as usize + READ_AHEAD)
-        // what comes of both is one field on one line (RFC 9112, sections 5.1 and 5.2)
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .handshake(TokioIo::new(stream))
-        .await;
-    let (sender, driver) = handshake.map_err(ForwardError::Closed)?;
     let ticker = &pool.dial_context.ticker;
     let rest = Rc::new(Rest::new(ticker.deadline()));
-    let driver = drive(
-        driver.with_upgrades(),
-        Rc::clone(&rest),
-        Rc::downgrade(pool),
-    );
     let connection = Connection {
-        sender,
+        driven: begin(stream, &rest, pool).await?,
         response: ticker.deadline(),
+        look: ticker.deadline(),
         rest,
         flow,
-        driver: tokio::task::spawn_local(driver).abort_handle(),
         counted: pool.dial_context.counts.active.hold(),
         fate: Fate::Kept,
     };
     Ok(Http1Lease::new(Box::new(connection), pool))
 }
 
+async fn begin(
+    stream: AnswerFirst,
+    rest: &Rc<Rest>,
+    pool: &Rc<Http1Pool>,
+) -> Result<Driven, ForwardError> {
+    let (rest, pool) = (Rc::clone(rest), Rc::downgrade(pool));
+    Driven::begin(stream, |state| drive(state, rest, pool)).await
+}
+
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
-async fn drive(
-    driver: impl Future<Output = hyper::Result<()>>,
-    rest: Rc<Rest>,
-    pool: Weak<Http1Pool>,
-) {
-    let closed = {
-        let mut driver = pin!(driver);
-        poll_fn(|cx| match rest.unused.poll_passed(cx) {
-            Poll::Ready(()) => Poll::Ready(false),
-            // the sender receives the error
-            Poll::Pending => driver.as_mut().poll(cx).map(|_| rest.unused.is_armed()),
-        })
-        .await
-    };
+async fn drive(state: HyperState, rest: Rc<Rest>, pool: Weak<Http1Pool>) {
+    let closed = poll_fn(|cx| match rest.unused.poll_passed(cx) {
+        Poll::Ready(()) => Poll::Ready(false),
+        Poll::Pending => state.poll(cx).map(|()| rest.unused.is_armed()),
+    })
+    .await;
+    if !rest.switches.get() {
+        drop(state.take());
+    }
     if let Some(pool) = pool.upgrade() {
         if closed {
             let age = pool.dial_context.ticker.ticks() - rest.since.get();
@@ -243,18 +214,14 @@ impl Http1Lease {
 
     /// Waits until the connection takes a request. One that is given back before would be taken for one that is busy.
     pub(super) async fn ready(mut self) -> Result<Self, ForwardError> {
-        self.connection_mut()
-            .sender
-            .ready()
-            .await
-            .map_err(ForwardError::Closed)?;
+        self.connection_mut().driven.ready().await?;
         Ok(self)
     }
 
     /// Gives the connection back, ready for another exchange.
     pub(super) fn release(mut self) {
         let reusable = |connection: &Connection| {
-            connection.fate == Fate::Kept && !connection.sender.is_closed()
+            connection.fate == Fate::Kept && !connection.driven.is_closed()
         };
         if self.connection.as_deref().is_some_and(reusable)
             && let Some(connection) = self.connection.take()
@@ -280,7 +247,7 @@ impl Http1Lease {
             again: Again::Never,
             used,
         };
-        match self.answered(answer, kept.exchange.as_ref()).await {
+        match self.answered(answer, &kept).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let switched = Box::pin(self.switch(response, kept.upgrade)).await;
                 switched
@@ -304,51 +271,70 @@ impl Http1Lease {
 
     /// Hands the request to the connection. Not in the future that waits: what was moved there once would have a place in
     /// it for as long as the upstream takes to answer.
-    fn begin(
-        &mut self,
-        outbound: Outbound,
-        used: Use,
-    ) -> (Kept, Pin<Box<impl Future<Output = Answered> + use<>>>) {
+    fn begin(&mut self, outbound: Outbound, used: Use) -> (KeptRequest, PendingAnswer) {
         let spare = match used {
             Use::First => None,
             Use::Further => outbound.spare(),
         };
         self.connection().flow.set_piece(outbound.piece());
+        self.connection().flow.begin();
+        let interim = outbound.interim();
         let (mut request, upgrade) = outbound.into_parts();
         if let Some(protocol) = &upgrade {
             switching::ask(request.headers_mut(), protocol);
             self.connection_mut().fate = Fate::Closed;
+            self.connection().rest.switches.set(true);
         }
         let exchange = request.body().exchange().cloned();
         if let Some(exchange) = &exchange {
             *exchange.flow.borrow_mut() = Some(Arc::clone(&self.connection().flow));
         }
-        let answer = Box::pin(self.connection_mut().sender.try_send_request(request));
+        let is_head = request.method() == Method::HEAD;
+        let answer = self.connection_mut().driven.send(request);
         (
-            Kept {
+            KeptRequest {
                 spare,
                 upgrade,
                 exchange,
+                is_head,
+                interim,
             },
             answer,
         )
     }
 
-    /// The head of the answer. `exchange` is the request's, where it has a body.
+    /// The head of the answer.
     async fn answered(
         &mut self,
-        answer: Pin<Box<impl Future<Output = Answered>>>,
-        exchange: Option<&Rc<BodyExchange>>,
+        mut answer: PendingAnswer,
+        kept: &KeptRequest,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
-        let timeouts = self.pool.timeouts;
-        let Connection { response, rest, .. } = self.connection_mut();
-        let deadline = match exchange {
-            // the body moves it for as long as it is being sent
-            Some(exchange) => &exchange.response,
-            None => &*response,
+        let (exchange, mut was_paused) = (kept.exchange.as_deref(), false);
+        self.deadline(exchange).arm(self.pool.timeouts.response);
+        let answered = loop {
+            self.connection().look.arm(PAUSE_AFTER);
+            let look = within(&self.connection().look, answer.as_mut());
+            match within(self.deadline(exchange), look).await {
+                Some(Some(answered)) => break Some(answered),
+                Some(None) if self.may_pause(kept) => {
+                    was_paused = true;
+                    // on the heap, as what few requests need
+                    match Box::pin(self.pause(kept)).await {
+                        Some(again) => answer = again.map_err(|error| (error, None))?,
+                        None => break None,
+                    }
+                }
+                Some(None) => {}
+                None => break None,
+            }
         };
-        deadline.arm(timeouts.response);
-        let answered = within(deadline, answer).await;
+        let Connection {
+            response,
+            look,
+            rest,
+            ..
+        } = self.connection_mut();
+        look.disarm();
         if let Some(Ok(response)) = &answered
             && let Some(kept) = keep_alive_timeout(response.headers())
         {
@@ -369,7 +355,8 @@ impl Http1Lease {
             }
             None => Err((ForwardError::ResponseTimeout, None)),
             Some(Err(mut failed)) => {
-                let unsent = failed.take_message();
+                // what stands in for a request is not sent again
+                let unsent = failed.take_message().filter(|_| !was_paused);
                 let fault = exchange.and_then(|exchange| exchange.fault.get());
                 let error = fault.map_or_else(
                     || ForwardError::of_http1(failed.into_error()),
@@ -380,6 +367,34 @@ impl Http1Lease {
         }
     }
 
+    /// Passes when the answer takes too long.
+    fn deadline<'a>(&'a self, exchange: Option<&'a BodyExchange>) -> &'a Deadline {
+        match exchange {
+            // the body moves it for as long as it is being sent
+            Some(exchange) => &exchange.response,
+            None => &self.connection().response,
+        }
+    }
+
+    /// Whether the server has all of the request, and nothing but its answer is waited for.
+    fn may_pause(&self, kept: &KeptRequest) -> bool {
+        kept.is_sent() && self.connection().flow.is_flushed()
+    }
+
+    /// Waits without hyper until the server says something. Then hyper is there again, with a request that stands in for
+    /// the one that the server has; `None` where it takes too long.
+    async fn pause(&mut self, kept: &KeptRequest) -> Option<Result<PendingAnswer, ForwardError>> {
+        let mut stream = self.connection_mut().driven.stop()?;
+        within(self.deadline(kept.exchange.as_deref()), stream.readable()).await?;
+        stream.repeat_request();
+        self.connection().flow.begin();
+        match begin(stream, &self.connection().rest, &self.pool).await {
+            Ok(driven) => self.connection_mut().driven = driven,
+            Err(error) => return Some(Err(error)),
+        }
+        Some(Ok(self.connection_mut().driven.send(kept.stand_in())))
+    }
+
     /// Checks a `101`: it is the requested switch, or a protocol error.
     async fn switch(
         mut self,
@@ -387,16 +402,16 @@ impl Http1Lease {
         asked: Option<HeaderValue>,
     ) -> Result<Switched, ForwardError> {
         switching::check(response.headers(), asked.as_ref())?;
-        let io = hyper::upgrade::on(&mut response)
-            .await
-            .map_err(ForwardError::Closed)?;
-        let connection = self
+        // an error: hyper does not know who takes the connection
+        let _ = hyper::upgrade::on(&mut response).await;
+        let mut connection = self
             .connection
             .take()
             .expect("a lease holds its connection until it is released");
+        let gone = || ForwardError::Protocol("it switches and ends".to_owned());
         Ok(Switched {
             head: response.into_parts().0,
-            io,
+            io: connection.driven.stop().ok_or_else(gone)?,
             held: connection.counted,
             load: None,
         })
@@ -420,7 +435,7 @@ impl Drop for Http1Lease {
     /// and with it the client's body.
     fn drop(&mut self) {
         if let Some(connection) = &self.connection {
-            connection.driver.abort();
+            connection.driven.abort();
         }
     }
 }

@@ -69,6 +69,27 @@ struct Written {
     piece: usize,
     /// The protocol to switch to. The fields that ask for it are written with the connection.
     upgrade: Option<HeaderValue>,
+    /// Where interim answers go.
+    interim: Option<Arc<Interim>>,
+}
+
+/// Lets interim answers pass: `100 Continue` opens the gate of the body, others go to the client.
+pub(super) fn hear_interim(
+    request: &mut Request<RequestBody>,
+    gate: Option<Arc<BodyGate>>,
+    interim: Option<Arc<Interim>>,
+) {
+    if gate.is_none() && interim.is_none() {
+        return;
+    }
+    hyper::ext::on_informational(request, move |answer| {
+        match (answer.status(), &gate, &interim) {
+            // hyper sends the client `100 Continue` when the gateway polls its body
+            (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
+            (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
+            (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
+        }
+    });
 }
 
 impl Outbound {
@@ -116,20 +137,12 @@ impl Outbound {
                 .insert(EXPECT, HeaderValue::from_static("100-continue"));
         }
         let interim = context.interim.filter(|_| hears_interim);
-        if gate.is_some() || interim.is_some() {
-            hyper::ext::on_informational(&mut request, move |answer| {
-                match (answer.status(), &gate, &interim) {
-                    // hyper sends the client `100 Continue` when the gateway polls its body
-                    (StatusCode::CONTINUE, Some(gate), _) => gate.open(),
-                    (StatusCode::CONTINUE, None, _) | (_, _, None) => {}
-                    (status, _, Some(interim)) => interim.push_answer(status, answer.headers()),
-                }
-            });
-        }
+        hear_interim(&mut request, gate, interim.clone());
         Ok(Self(Box::new(Written {
             request,
             piece,
             upgrade: upgrade.map(|upgrade| upgrade.protocol),
+            interim,
         })))
     }
 
@@ -139,7 +152,13 @@ impl Outbound {
             request,
             piece,
             upgrade,
+            interim: None,
         }))
+    }
+
+    /// Where interim answers go, if anywhere.
+    pub(super) fn interim(&self) -> Option<Arc<Interim>> {
+        self.0.interim.clone()
     }
 
     pub(super) fn into_parts(self) -> (Request<RequestBody>, Option<HeaderValue>) {
@@ -375,8 +394,13 @@ fn write_fields(
         .then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name)))
         .flatten();
     let nominated = Nominated::read(&fields, present);
+    // without a WebSocket to be opened its protocols mean nothing, and may hold a token
+    let opens_socket = upgrade.as_ref().is_some_and(Upgrade::is_websocket);
     let passes = |name: &HeaderName| {
-        how.filter.passes(name) && drop_credential != Some(name) && !nominated.contains(name)
+        how.filter.passes(name)
+            && drop_credential != Some(name)
+            && !nominated.contains(name)
+            && (opens_socket || *name != SEC_WEBSOCKET_PROTOCOL)
     };
     // where the upstream's own is wanted, it takes this place when a server is chosen
     let first = (HOST, host.field().clone());

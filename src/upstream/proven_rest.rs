@@ -31,6 +31,8 @@ pub(super) struct Rest {
     pub(super) since: Cell<u64>,
     /// For how long the server has announced to hold it, less [`MARGIN`].
     pub(super) announced: Cell<Option<Duration>>,
+    /// Whether it may leave HTTP, and is taken over by who asked for that.
+    pub(super) switches: Cell<bool>,
 }
 
 impl Rest {
@@ -39,6 +41,7 @@ impl Rest {
             unused,
             since: Cell::new(0),
             announced: Cell::new(None),
+            switches: Cell::new(false),
         }
     }
 }

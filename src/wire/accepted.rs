@@ -1,11 +1,14 @@
 //! Which kinds of credentials identify the callers of a service, and which one of a request counts.
 
 use http::HeaderMap;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 
 use super::bad_request::BadRequest;
 use super::cookie::SessionCookie;
 use super::credential::{Credential, CredentialSource};
+use super::fields::retain_fields;
 use super::intake::Intake;
+use super::socket_token::own_protocols;
 
 /// `credentials`: the kinds of credentials that identify callers. One of another kind is the service's own affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,15 @@ impl AcceptedCredentials {
             bearer: kinds.contains(&CredentialKind::Bearer),
             cookie: kinds.contains(&CredentialKind::Cookie),
             basic: kinds.contains(&CredentialKind::Basic),
+        }
+    }
+
+    /// Whether they include that of a request.
+    pub fn accepts(self, source: CredentialSource) -> bool {
+        match source {
+            CredentialSource::Bearer | CredentialSource::ApiKey => self.bearer,
+            CredentialSource::Cookie => self.cookie,
+            CredentialSource::Basic => self.basic,
         }
     }
 
@@ -85,6 +97,22 @@ impl AcceptedCredentials {
     }
 }
 
+impl AcceptedCredentials {
+    /// What a request was sent with that does not count here. `field` is the token or API key of `Authorization`, `X-Api-Key`
+    /// or a WebSocket's protocols.
+    pub fn unaccepted(self, field: Option<&Credential>, headers: &HeaderMap) -> Option<Credential> {
+        let is_token = |sent: &&Credential| match sent.source() {
+            CredentialSource::Bearer | CredentialSource::ApiKey => true,
+            CredentialSource::Cookie | CredentialSource::Basic => false,
+        };
+        match field.filter(is_token) {
+            Some(token) => (!self.bearer).then(|| token.clone()),
+            None if self.basic => None,
+            None => Credential::read_basic(headers),
+        }
+    }
+}
+
 impl Intake {
     /// Keeps the credential that counts for a service that accepts these.
     ///
@@ -102,5 +130,16 @@ impl Intake {
                 accepted.choose(self.credential.as_ref(), &self.head.headers, session)?;
         }
         Ok(())
+    }
+
+    /// Takes the field of a credential out of what is passed on, but for a WebSocket's own protocols beside it.
+    pub fn take_out(&mut self, credential: &Credential) {
+        let headers = &mut self.head.headers;
+        let among_protocols = credential.is_among_protocols();
+        let own = among_protocols.then(|| own_protocols(headers)).flatten();
+        retain_fields(headers, None, 0, |name| name != credential.field_name());
+        if let Some(own) = own {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, own);
+        }
     }
 }

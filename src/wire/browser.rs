@@ -11,6 +11,7 @@ use crate::text::list;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// What a request is told that would change something in the name of a browser's session, and comes from elsewhere.
 pub const CROSS_ORIGIN: &str = "The request comes from another site";
@@ -145,6 +146,18 @@ pub fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     let mode = !headers.contains_key(SEC_FETCH_MODE)
         || only(headers, &SEC_FETCH_MODE).is_some_and(|mode| mode.as_bytes() == b"navigate");
     *method == Method::GET && mode && accepts_html(headers)
+}
+
+/// Whether a page sends it beside what a person opens: by a script, or for an image. Browsers without `Sec-Fetch-Mode`, and
+/// all of them outside of TLS, say so of scripts whose library does.
+pub fn is_of_page(headers: &HeaderMap) -> bool {
+    let mode = only(headers, &SEC_FETCH_MODE).map(HeaderValue::as_bytes);
+    let has_mode = mode.is_some() || headers.contains_key(SEC_FETCH_MODE);
+    let by_library = || {
+        let library = headers.get(X_REQUESTED_WITH).map(HeaderValue::as_bytes);
+        library.is_some_and(|library| library.eq_ignore_ascii_case(b"XMLHttpRequest"))
+    };
+    (has_mode && mode != Some(b"navigate")) || by_library()
 }
 
 /// Whether a person sees the answer: a browser opens a page, or sends a form from one. Without `Sec-Fetch-Mode` that is

@@ -154,6 +154,17 @@ impl Credential {
         Self::of_cookie(&HeaderValue::from_static(""), 0..0)
     }
 
+    /// The same for longer than its request: a share of the head's own bytes would keep all of them.
+    pub fn detached(&self) -> Self {
+        let mut field =
+            HeaderValue::from_bytes(self.field.as_bytes()).expect("it was the value of a field");
+        field.set_sensitive(self.field.is_sensitive());
+        Self {
+            field,
+            ..self.clone()
+        }
+    }
+
     /// The field it stands in.
     pub fn field_name(&self) -> &HeaderName {
         &self.name

@@ -34,7 +34,7 @@ pub use bad_request::{AuthScheme, BadRequest, BadTarget};
 pub use basic::{BASIC_CHALLENGE, BasicCredentials};
 pub(crate) use browser::only;
 pub use browser::{
-    CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_safe, is_seen,
+    CROSS_ORIGIN, ForeignOrigin, Site, accepts_html, is_navigation, is_of_page, is_safe, is_seen,
     is_zero_weight,
 };
 pub use cache_control::{CacheMode, CacheRisk};

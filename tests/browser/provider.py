@@ -2,8 +2,8 @@
 
 Prints as JSON what it found; with a folder as the last argument it keeps pictures there. What is done is the third argument:
 `whole` (a gateway with passwords beside the provider), `alone` (with the provider only, where signing out ends the session there),
-`renewal` (sessions that are to be confirmed soon), `front` (behind another proxy) or `replicas` (two gateways with one store, whose
-addresses are the first argument with a comma between them).
+`renewal` (sessions that are to be confirmed soon), `front` (behind another proxy), `step_up` (`/recent` asks for a sign-in of the last
+five seconds) or `replicas` (two gateways with one store, whose addresses are the first argument with a comma between them).
 """
 
 import itertools
@@ -198,6 +198,31 @@ def renewal(browser):
     return found
 
 
+def step_up(browser):
+    """Whoever is signed in at the provider signs in there once more."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{gateway}/recent?tab=2")
+    page.get_by_role("link", name=CORP).click()
+    give(page, "ann+staff")
+    # it does not say when that was unless it is asked
+    found = {"unknown": here(page)}
+    page.get_by_role("link", name=CORP).click()
+    found["asked"] = page.locator("input[name=login]").count()
+    give(page, "ann+staff")
+    found["landed"] = [here(page), page.inner_text("body")]
+    end = time.monotonic() + 30
+    while time.monotonic() < end and "/auth/login" not in page.url:
+        page.goto(f"{gateway}/recent?tab=2")
+        page.wait_for_timeout(200)
+    found["old"] = [here(page), page.get_by_role("status").inner_text()]
+    page.get_by_role("link", name=CORP).click()
+    found["asked_again"] = page.locator("input[name=login]").count()
+    give(page, "ann+staff")
+    found["again"] = [here(page), page.inner_text("body")]
+    return found
+
+
 def front(browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -280,6 +305,6 @@ with sync_playwright() as playwright:
     # a container's root has no sandbox
     args = ["--no-sandbox", "--host-resolver-rules=MAP app.test 127.0.0.1"]
     browser = playwright.chromium.launch(executable_path=chromium, args=args)
-    parts = {"whole": whole, "alone": alone, "renewal": renewal, "front": front, "replicas": replicas}
+    parts = {"whole": whole, "alone": alone, "renewal": renewal, "front": front, "step_up": step_up, "replicas": replicas}
     print(json.dumps(parts[part](browser)))
     browser.close()

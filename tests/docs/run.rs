@@ -269,7 +269,15 @@ fn can_run(page: &Page) -> bool {
         && ["curl", "jq", "python3"]
             .iter()
             .all(|name| !needs(name) || program(name).is_some())
-        && (!needs("uvicorn") && !page.text.contains("import requests") || python().is_some())
+        && (![
+            "uvicorn ",
+            "import requests",
+            "import MCPServer",
+            "from websockets",
+        ]
+        .iter()
+        .any(|package| page.text.contains(package))
+            || python().is_some())
 }
 
 #[test]

@@ -12,14 +12,14 @@ use crate::support::{
 };
 
 /// A program that serves, with its port; it ends with the value.
-struct Server {
+pub struct Server {
     process: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Server {
     /// Starts it, and reads its port at the end of the first line that `port_in` finds one in.
-    fn start(command: &mut Command, from_stderr: bool) -> Self {
+    pub fn start(command: &mut Command, from_stderr: bool) -> Self {
         let piped = if from_stderr {
             command.stderr(Stdio::piped())
         } else {

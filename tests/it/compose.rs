@@ -10,7 +10,11 @@ use serde_json::Value;
 use crate::support::manifests::{at, documents, replaced, shipped};
 use crate::support::{Answer, Gateway, Redis, Upstream, gateway, program, send, until};
 
-const FILES: [&str; 2] = ["docker/compose.yaml", "docker/compose.replicas.yaml"];
+const FILES: [&str; 3] = [
+    "docker/compose.yaml",
+    "docker/compose.replicas.yaml",
+    "docker/compose.provider.yaml",
+];
 
 fn names(value: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -269,10 +273,11 @@ fn what_one_replica_does_counts_at_the_other() {
 /// The files of the repository that the configuration of each compose file names.
 #[test]
 fn the_configurations_are_the_ones_that_are_mounted() {
-    for (file, configuration) in FILES
-        .into_iter()
-        .zip(["gateway.yaml", "replicas/gateway.yaml"])
-    {
+    for (file, configuration) in FILES.into_iter().zip([
+        "gateway.yaml",
+        "replicas/gateway.yaml",
+        "provider/gateway.yaml",
+    ]) {
         let text = fs::read_to_string(shipped(file)).unwrap();
         assert!(text.contains("- .:/etc/gatelatch:ro"), "{file}");
         let path = shipped("docker").join(configuration);
@@ -286,5 +291,72 @@ fn the_configurations_are_the_ones_that_are_mounted() {
             Path::new(&path).parent().unwrap().join(users).exists(),
             "{file}"
         );
+    }
+}
+
+/// A name without a registry is whichever one an engine makes of it, or none.
+#[test]
+fn the_images_of_others_are_named_in_full() {
+    let files = FILES
+        .iter()
+        .chain(&["docker/kubernetes/sidecar.yaml", "docker/Dockerfile"]);
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(shipped(file)).unwrap();
+        let names = text.lines().filter_map(|line| {
+            let line = line.trim();
+            line.strip_prefix("image: ")
+                .or_else(|| line.strip_prefix("FROM "))
+        });
+        for name in names.filter(|name| !name.starts_with("gatelatch") && *name != "scratch") {
+            let registry = name.split('/').next().unwrap();
+            assert!(registry.contains('.'), "`{name}` in {file}");
+            assert!(name.contains(':'), "`{name}` in {file} has no version");
+            seen += 1;
+        }
+    }
+    assert!(seen > 5, "only {seen} images were found");
+}
+
+/// What the gateway says of Dex is what Dex says of the gateway.
+#[test]
+fn the_provider_and_the_gateway_know_each_other() {
+    let read = |name: &str| fs::read_to_string(shipped("docker/provider").join(name)).unwrap();
+    let (gateway, dex) = (read("gateway.yaml"), read("dex.yaml"));
+    let gateway: Value = serde_yaml::from_str(&gateway).unwrap();
+    let dex: Value = serde_yaml::from_str(&dex).unwrap();
+    let provider = &gateway["auth"]["providers"][0];
+    let client = &dex["staticClients"][0];
+    assert_eq!(provider["issuer"], dex["issuer"]);
+    assert_eq!(provider["client_id"], client["id"]);
+    let callback = format!(
+        "http://localhost:8080/auth/callback/{}",
+        provider["name"].as_str().unwrap()
+    );
+    assert_eq!(client["redirectURIs"][0], Value::from(callback));
+    let folder = shipped("docker/provider");
+    let check = std::process::Command::new(env!("CARGO_BIN_EXE_gatelatch"))
+        .args(["check", "--config", "gateway.yaml"])
+        .current_dir(folder)
+        .env("GATELATCH_SECRET", "0123456789abcdef0123456789ABCDEF")
+        .env("DEX_SECRET", "0123456789abcdef0123456789ABCDEF")
+        .output()
+        .unwrap();
+    let said = String::from_utf8([check.stdout, check.stderr].concat()).unwrap();
+    assert!(check.status.success(), "{said}");
+}
+
+/// The unit confines the gateway as the compose files do, and mounts a folder.
+#[test]
+fn the_quadlet_confines_as_compose_does() {
+    let unit = fs::read_to_string(shipped("docker/quadlet/gatelatch.container")).unwrap();
+    for line in [
+        "ReadOnly=true",
+        "DropCapability=all",
+        "NoNewPrivileges=true",
+        "Volume=%E/gatelatch:/etc/gatelatch:ro,Z",
+        "Image=localhost/gatelatch:latest",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
     }
 }

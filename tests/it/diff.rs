@@ -464,3 +464,29 @@ fn a_rule_that_is_only_reported_opens() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     }
 }
+
+#[test]
+fn kinds_of_credentials_count() {
+    let service = "jobs:\n";
+    let with = |kinds: &str| format!("{service}    credentials: [{kinds}]\n");
+    let notices = |kinds: &str| changes(&[(service, &with(kinds))], &[]).1;
+    assert_eq!(
+        notices("bearer, cookie, basic"),
+        ["opens service `jobs` accepts user names and passwords now: `credentials` has `basic`"]
+    );
+    assert_eq!(
+        notices("bearer"),
+        [
+            "closes service `jobs` accepts the session cookie no longer: `credentials` lacks `cookie`"
+        ]
+    );
+    assert_eq!(
+        notices("basic"),
+        [
+            "opens service `jobs` accepts user names and passwords now: `credentials` has `basic`",
+            "closes service `jobs` accepts tokens and API keys no longer: `credentials` lacks `bearer`",
+            "closes service `jobs` accepts the session cookie no longer: `credentials` lacks `cookie`",
+        ]
+    );
+    assert!(notices("cookie, bearer").is_empty());
+}

@@ -205,6 +205,29 @@ fn a_client_shows_its_secret_and_everybody_asks_about_their_own_token() {
         );
         assert_eq!(answer.header("www-authenticate").is_empty(), status == 400);
     }
+    // with a name and an API key, about one's own tokens
+    let own = basic(NAME, &key('a'));
+    let granted = form(
+        &gateway,
+        "/auth/token",
+        &own,
+        "grant_type=client_credentials",
+    )
+    .json();
+    let granted = granted["access_token"].as_str().unwrap();
+    for (asked, is_own) in [
+        (granted, true),
+        (&*key('b'), true),
+        (&*rita.access, false),
+        (&*rita.refresh, false),
+        ("a.b.c", false),
+    ] {
+        let answer = at(&own, &format!("token={asked}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.json()["active"], is_own, "{asked}");
+    }
+    let wrong = at(&basic("rita", &key('a')), &token);
+    assert_eq!(wrong.status, 401, "the key of somebody else");
     let expired = at(&bearer("a.b.c"), "token=a.b.c");
     assert_eq!(expired.status, 401);
     assert!(expired.header("www-authenticate").starts_with("Bearer "));

@@ -4,7 +4,9 @@ use std::process::{Command, Stdio};
 
 use crate::api_keys::key;
 use crate::client_credentials;
-use crate::support::{PASSWORD, Received, Upstream, gateway, output, program, python, until};
+use crate::support::{
+    PASSWORD, Received, Upstream, gateway, node, openid_packages, output, program, python, until,
+};
 
 #[test]
 fn the_password_grant_and_its_refresh_work_with_two_libraries() {
@@ -47,6 +49,27 @@ revoked 200
 introspected {'active': False}
 status 401
 "
+    );
+}
+
+/// npm's `openid-client` finds the endpoint by itself, and encodes the name and the key before they become Basic.
+#[test]
+fn client_credentials_work_with_a_library_of_node() {
+    let (Some(packages), Some(node)) = (openid_packages(), node()) else {
+        return;
+    };
+    let upstream = Upstream::saying("hi");
+    let gateway = client_credentials::start(&upstream, &[('a', ", roles: [deployer]")]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/apps/openid/client.mjs");
+    let base = format!("http://{}", gateway.address);
+    let mut run = Command::new(node);
+    run.arg(script).arg(packages);
+    run.args([&base, client_credentials::NAME, &key('a')]);
+    let name = client_credentials::NAME;
+    let got = format!("{name} deployer bearer jobs no refresh token");
+    assert_eq!(
+        output(&mut run),
+        format!("basic {got}\nbody {got}\nintrospected true {name}\ninvalid_token\n")
     );
 }
 

@@ -8,6 +8,7 @@ use crate::support::{
 };
 use crate::tokens::sign;
 
+mod browser;
 pub(crate) mod made;
 mod provider;
 

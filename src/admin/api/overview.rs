@@ -47,6 +47,7 @@ fn service(view: &ServiceView<'_>, hits: &HitCounts, servers: &[ServerLevel]) ->
         "path": Mount::source(view.mount),
         "mode": view.mode.as_str(),
         "rules": view.policy.rules().len(),
+        "rate": view.rates.service.map(|rate| rate.to_string()),
         "hits": hits.of_service(view.name).by_decision().map(|(decision, n)| (decision.to_owned(), n.into())).collect::<Map<_, _>>(),
         "servers": own.collect::<Vec<_>>(),
     })

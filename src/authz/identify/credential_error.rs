@@ -25,7 +25,7 @@ pub enum CredentialError {
     SecondFactor,
     /// The password was not looked at: too many were wrong. The next one may come after so many seconds.
     LockedOut(u64),
-    /// The password could not be checked: too many wait, or failures cannot be counted.
+    /// The password was not checked: nobody has done so under this snapshot yet, too many wait, or failures cannot be counted.
     Unchecked,
     /// The provider that its session began with is not configured any more, or is another one now.
     ProviderGone,

@@ -92,6 +92,7 @@ struct Holder {
 }
 
 /// The result of checking a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialOutcome {
     /// The request has no credential.
     Absent,
@@ -291,7 +292,7 @@ fn basic_holder(
     }
     let pair = BasicCredentials::parse(token).ok_or(CredentialError::Password)?;
     if !is_api_key(&pair.password) {
-        return Err(CredentialError::Password);
+        return Err(CredentialError::Unchecked);
     }
     let holder = key_holder(checks, &pair.password, now)?;
     if *holder.identity.subject == **pair.username {

@@ -1,5 +1,6 @@
 //! `gatelatch diff`: what changes from one configuration to another.
 
+mod credentials;
 mod json;
 mod markdown;
 mod notices;
@@ -7,6 +8,7 @@ mod people;
 mod rates;
 mod report;
 mod text;
+mod weight;
 mod words;
 
 use std::collections::HashMap;

@@ -5,8 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use ipnet::IpNet;
 
+use super::credentials;
 use super::people::Everybody;
 use super::rates;
+use super::weight::Weight;
 use crate::access::{PathOptions, Requirement};
 use crate::config::{Config, Service};
 use crate::users::User;
@@ -21,14 +23,6 @@ pub(super) struct Notice {
     pub(super) what: String,
 }
 
-/// What a notice says about access by itself. What follows for requests stands among the changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Weight {
-    Opens,
-    Closes,
-    Says,
-}
-
 impl Notice {
     pub(super) fn is_opening(&self) -> bool {
         self.weight == Weight::Opens
@@ -36,16 +30,6 @@ impl Notice {
 
     pub(super) fn is_closing(&self) -> bool {
         self.weight == Weight::Closes
-    }
-}
-
-impl Weight {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Opens => "opens",
-            Self::Closes => "closes",
-            Self::Says => "says",
-        }
     }
 }
 
@@ -102,6 +86,13 @@ fn services(old: &Config, new: &Config, renamed: &HashMap<&str, &str>) -> Vec<No
         }
         for what in rates::changes(before, service) {
             note(Weight::Says, service, what);
+        }
+        for (weight, what) in credentials::changes(before, service) {
+            let admits = match weight {
+                Weight::Opens => admits_somebody(service),
+                Weight::Closes | Weight::Says => admits_somebody(before),
+            };
+            note(if admits { weight } else { Weight::Says }, service, what);
         }
         for (key, was, is) in options(before.paths, service.paths) {
             let weight = match (was, is) {
@@ -276,11 +267,11 @@ fn user(name: &str, before: Option<&User>, after: Option<&User>, notices: &mut V
     if before.identity.claims != after.identity.claims {
         note(Weight::Says, "has other claims".to_owned());
     }
-    credentials(before, after, &mut note);
+    proofs(before, after, &mut note);
 }
 
 /// Of somebody who cannot sign in, no credential counts.
-fn credentials(before: &User, after: &User, note: &mut impl FnMut(Weight, String)) {
+fn proofs(before: &User, after: &User, note: &mut impl FnMut(Weight, String)) {
     if before.disabled || after.disabled {
         return;
     }

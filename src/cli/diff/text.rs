@@ -1,7 +1,8 @@
 //! The changes for people.
 
-use super::notices::{Notice, Weight};
+use super::notices::Notice;
 use super::report::DiffReport;
+use super::weight::Weight;
 use crate::analysis::diff::{CallerKind, ChangeEffect, PolicyChange};
 use crate::cli::printing::{STRONG, styled};
 use crate::cli::terminal::{BAD, FAINT, GOOD};

@@ -27,7 +27,7 @@ pub(super) use self::sign_ins::sign_ins;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 41] = [
+pub const LINTS: [(Code, &str); 43] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -159,12 +159,20 @@ pub const LINTS: [(Code, &str); 41] = [
         "whoever is on the way reads a password that comes with each request",
     ),
     (
+        Code::ColonInName,
+        "HTTP Basic ends a user name at its first colon, so nobody can send the name",
+    ),
+    (
         Code::ReportOnly,
         "requests that the rules deny are forwarded",
     ),
     (
         Code::IdleRate,
         "no request is ever refused for the rate, so it holds nobody back",
+    ),
+    (
+        Code::NoSecondFactor,
+        "whoever is asked for a second factor finds no way to show one",
     ),
     (
         Code::IdleMaxAge,

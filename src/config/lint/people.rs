@@ -32,7 +32,35 @@ pub(in crate::config) fn people(
     let mut findings = unused_roles(config, places);
     findings.extend(unasked_roles(config, users));
     findings.extend(locked_out(config, users));
+    findings.extend(unsayable(config, users));
     findings
+}
+
+/// Users whose names HTTP Basic cannot carry (RFC 7617, section 2), where some service accepts it. `client_credentials` may
+/// have them in the body.
+fn unsayable(config: &Config, users: &[Span]) -> Option<Finding> {
+    let mut services = config.services.iter();
+    if !services.any(|service| service.credentials.basic) {
+        return None;
+    }
+    let numbered = config.directory.numbered();
+    let mut found: Vec<(Span, &str)> = numbered
+        .filter(|(user, _)| !user.disabled && user.identity.subject.contains(':'))
+        .filter_map(|(user, number)| Some((*users.get(number)?, &*user.identity.subject)))
+        .collect();
+    found.sort_unstable();
+    let (span, first) = *found.first()?;
+    let others = match found.len() - 1 {
+        0 => String::new(),
+        1 => "; one more user has such a name".to_owned(),
+        more => format!("; {more} more users have such names"),
+    };
+    let message = format!(
+        "the name `{}` has a colon, and HTTP Basic ends it there{others}",
+        shown(first)
+    );
+    let help = "use a name without a colon, or let the user send a token";
+    Some(Finding::warning(Code::ColonInName, span, message).help(help))
 }
 
 fn conditions(config: &Config) -> impl Iterator<Item = &Condition> {

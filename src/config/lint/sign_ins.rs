@@ -1,4 +1,4 @@
-//! Demands on the sign-in that change nothing.
+//! Demands on the sign-in that everybody meets, or nobody.
 
 use crate::access::{RuleId, ShortDuration};
 use crate::config::code::Code;
@@ -6,12 +6,44 @@ use crate::config::finding::Finding;
 use crate::config::places::Places;
 use crate::config::settings::{Config, Service};
 use crate::config::shown::shown;
+use crate::factors::SecondFactorPolicy;
+use crate::oidc::ProviderSecondFactor;
 
-/// Rules whose `max_age` no session of a browser ever reaches.
+/// Rules whose `max_age` no session of a browser ever reaches, and such as ask for a second factor that nobody can show.
 pub(in crate::config) fn sign_ins(config: &Config, places: &[Places]) -> Vec<Finding> {
     let services = config.services.iter().zip(places);
-    let found = services.flat_map(|(service, places)| idle(service, places, config));
+    let found = services.flat_map(|(service, places)| {
+        let idle = idle(service, places, config);
+        idle.chain(unmeetable(service, places, config))
+    });
     found.collect()
+}
+
+fn unmeetable<'c>(
+    service: &'c Service,
+    places: &'c Places,
+    config: &'c Config,
+) -> impl Iterator<Item = Finding> + 'c {
+    let auth = &config.auth;
+    let mut providers = auth.providers.iter();
+    let counts = providers.any(|one| one.second_factor != ProviderSecondFactor::default());
+    let nobody = auth.second_factor == SecondFactorPolicy::Off && !counts;
+    let rules = (0..).map(RuleId).zip(service.policy.rules());
+    rules.filter_map(move |(id, rule)| {
+        let mut conditions = rule.requirement.conditions().iter();
+        let asks = conditions.any(|one| one.sign_in.second_factor);
+        let span = *places.rules.get(id.0 as usize)?;
+        (nobody && asks).then(|| {
+            let message = format!(
+                "the rule `{}` asks for a second factor, and nobody can show one",
+                shown(&rule.name)
+            );
+            let finding = Finding::warning(Code::NoSecondFactor, span, message);
+            finding.about([span, places.service]).help(
+                "`auth.login.second_factor` is `off`: take that away, or say what counts at a provider (`second_factor`)",
+            )
+        })
+    })
 }
 
 fn idle<'c>(

@@ -105,7 +105,11 @@ impl Shown {
                 let text = reader.filled_text(&entry)?;
                 let client = RegisteredClient::with_hash(id, &text);
                 if client.is_none() {
-                    let message = "`secret_hash` expects `sha256:` and 64 hexadecimal digits";
+                    let message = if is_of_password(&text) {
+                        "`secret_hash` expects a hash of SHA-256: those of bcrypt and Argon2 are for passwords, and this secret is random"
+                    } else {
+                        "`secret_hash` expects `sha256:` and 64 hexadecimal digits"
+                    };
                     let span = entry.node.span;
                     let finding = Finding::error(Code::InvalidHash, span, message).conceal(span);
                     let help = "make a secret with `openssl rand -base64 48`, and its hash with `printf %s \"$SECRET\" | sha256sum`";
@@ -115,6 +119,11 @@ impl Shown {
             }
         }
     }
+}
+
+/// Whether it is a hash as `users.yaml` has them. Each question of a client would take as long as a login.
+fn is_of_password(text: &str) -> bool {
+    text.starts_with("$2") || text.starts_with("$argon2")
 }
 
 /// The `resource_metadata` block, and where it stands.

@@ -206,9 +206,10 @@ impl Portal {
             next: next.as_ref(),
             error: &failure.sentence(&settings.title, has_others),
             // whoever may not sign in here comes back as somebody else
-            reason: match failure.denial {
-                ProviderDenial::NotAllowed => SignInReason::Switch,
-                _ => SignInReason::Ordinary,
+            reason: if failure.denial == ProviderDenial::NotAllowed {
+                SignInReason::Switch
+            } else {
+                SignInReason::Ordinary
             },
             ..FormView::default()
         };

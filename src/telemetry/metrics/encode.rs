@@ -249,8 +249,7 @@ impl Totals {
         let help = "Open connections of clients";
         text.gauge("gatelatch_client_connections", help)
             .level(&[], self.client_connections);
-        let help =
-            "Open connections of clients that rest between two requests, and hold no buffers";
+        let help = "Open connections of clients that rest between two requests or wait for an answer, and hold no buffers";
         text.gauge("gatelatch_parked_connections", help)
             .level(&[], self.parked_connections);
         let help = "Open upgraded connections, such as WebSockets";

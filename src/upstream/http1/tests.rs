@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 
 use http::Method;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::LocalOptions;
 
@@ -127,7 +126,7 @@ fn a_switch_that_was_asked_for_hands_over_the_connection() {
             ),
             (101, &"yes".parse().unwrap())
         );
-        let mut io = TokioIo::new(switched.io);
+        let mut io = switched.io;
         io.write_all(b"echo").await.unwrap();
         let mut echoed = [0; 4];
         io.read_exact(&mut echoed).await.unwrap();

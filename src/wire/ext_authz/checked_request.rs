@@ -135,6 +135,9 @@ impl CheckedRequest {
 impl DescribedRequest {
     /// Takes the gateway's cookies out.
     pub fn take_cookies(&mut self, cookie: &SessionCookie) -> GatewayCookies {
+        if !self.headers.contains_key(COOKIE) {
+            return GatewayCookies::default();
+        }
         let lines = |headers: &HeaderMap| -> Vec<HeaderValue> {
             headers.get_all(COOKIE).iter().cloned().collect()
         };
@@ -157,14 +160,14 @@ fn ip_of(address: &EnvoyAddress) -> Option<IpAddr> {
 /// Whether Envoy describes each line of a field by itself.
 fn has_raw(http: &HttpRequest, name: &HeaderName) -> bool {
     let mut raw = http.header_map.iter().flat_map(|map| &map.headers);
-    raw.any(|field| field.key.eq_ignore_ascii_case(name.as_str()))
+    raw.any(|field| field.key.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// All fields, of either form; `None` where one cannot be a field, or there are more than a map holds.
 fn fields(http: &HttpRequest) -> Option<HeaderMap> {
     let raw_fields = http.header_map.as_ref().map_or(0, |map| map.headers.len());
     let raw = http.header_map.iter().flat_map(|map| &map.headers);
-    let raw = raw.filter(|field| !field.key.starts_with(':'));
+    let raw = raw.filter(|field| !field.key.starts_with(b":"));
     let mut headers = HeaderMap::with_capacity(http.headers.len() + raw_fields);
     for field in raw {
         let value = match &*field.raw_value {
@@ -172,7 +175,7 @@ fn fields(http: &HttpRequest) -> Option<HeaderMap> {
             // a share of the message
             _ => HeaderValue::from_maybe_shared(field.raw_value.clone()),
         };
-        let name = HeaderName::from_bytes(field.key.as_bytes()).ok()?;
+        let name = HeaderName::from_bytes(&field.key).ok()?;
         headers.try_append(name, value.ok()?).ok()?;
     }
     for (key, value) in &http.headers {

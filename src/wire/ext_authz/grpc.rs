@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::writer::MessageWriter;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -119,13 +121,14 @@ pub(super) fn message(body: &Bytes) -> Result<Bytes, GrpcError> {
     }
 }
 
-/// An answer with this message; `grpc-status` stands behind it, in [`success`].
-pub(super) fn reply(message: &[u8]) -> Response<Bytes> {
-    let mut body = BytesMut::with_capacity(PREFIX + message.len());
-    body.put_u8(0);
-    body.put_u32(u32::try_from(message.len()).expect("an answer is made of parts of a head"));
-    body.put_slice(message);
-    answer(body.freeze())
+/// An answer with a message; `grpc-status` stands behind it, in [`success`].
+pub(super) fn reply(room: usize, write: impl FnOnce(&mut MessageWriter)) -> Response<Bytes> {
+    let mut message = MessageWriter::behind(&[0; PREFIX], room);
+    write(&mut message);
+    let mut body = message.into_bytes();
+    let length = u32::try_from(body.len() - PREFIX).expect("an answer is made of parts of a head");
+    body[1..PREFIX].copy_from_slice(&length.to_be_bytes());
+    answer(body.into())
 }
 
 /// The trailers of a call that has an answer.

@@ -88,8 +88,9 @@ pub(super) struct RawHeaders {
 #[derive(Clone, PartialEq, Message)]
 #[prost(skip_debug)]
 pub(super) struct HeaderEntry {
-    #[prost(string, tag = "1")]
-    pub(super) key: String,
+    /// A share of the message, as the value is.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(super) key: bytes::Bytes,
     #[prost(string, tag = "2")]
     pub(super) value: String,
     #[prost(bytes = "bytes", tag = "3")]

@@ -48,12 +48,13 @@ pub struct HeaderChanges {
 }
 
 impl HeaderChanges {
-    /// The changes to this request. `credential` is what identified the caller.
+    /// The changes to this request. `credential` is what identified the caller, `secret` what was sent beside and the service
+    /// shall not get.
     pub fn new(
         permit: Permit<'_>,
         request: &DescribedRequest,
         (filter, identity): (&FieldFilter, &IdentitySettings),
-        credential: Option<&Credential>,
+        (credential, secret): (Option<&Credential>, Option<&Credential>),
     ) -> Self {
         let mut set = HeaderMap::new();
         if let Some(caller) = permit.identity() {
@@ -61,15 +62,20 @@ impl HeaderChanges {
         }
         set.insert(X_FORWARDED_HOST, request.original.site.host.clone());
         let used = credential.filter(|credential| identity.removes(credential, &permit));
+        let dropped = || used.into_iter().chain(secret);
         let sent = request.headers.keys();
         let forged = sent.filter(|name| filter.is_forged(name, request.is_behind_proxy));
         let mapped = identity.headers.iter().map(|header| &header.name);
-        let socket = used.filter(|used| used.is_among_protocols());
+        let socket = dropped().find(|one| one.is_among_protocols());
+        // without a socket to be opened they mean nothing, and may hold a token
+        let idle = (!request.original.upgrades).then_some(&SEC_WEBSOCKET_PROTOCOL);
+        let idle = idle.filter(|name| request.headers.contains_key(*name));
         if let Some(protocols) = socket.and_then(|_| own_protocols(&request.headers)) {
             set.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
         }
         let protocol = socket.and_then(|_| offered_bearer(&request.headers));
-        let gone = forged.chain(used.map(Credential::field_name)).chain(mapped);
+        let gone = forged.chain(dropped().map(Credential::field_name));
+        let gone = gone.chain(idle).chain(mapped);
         // in both lists, what is set would be removed again
         let mut remove: Vec<&HeaderName> = gone.filter(|name| !set.contains_key(*name)).collect();
         if request.has_cut_cookies {
@@ -144,10 +150,10 @@ pub fn deny(instead: &Response<Bytes>) -> Response<Bytes> {
 
 /// A `CheckResponse` with this status, and the response of this tag.
 fn answer(code: u16, tag: u8, response: impl FnOnce(&mut MessageWriter)) -> Response<Bytes> {
-    let mut message = MessageWriter::with_capacity(USUAL_LENGTH);
-    message.message(1, |status| status.number(1, code));
-    message.message(tag, response);
-    grpc::reply(&message.into_bytes())
+    grpc::reply(USUAL_LENGTH, |message| {
+        message.message(1, |status| status.number(1, code));
+        message.message(tag, response);
+    })
 }
 
 /// A `HeaderValueOption`, without its deprecated `append`.
@@ -160,7 +166,10 @@ fn header(
     message.message(tag, |option| {
         option.message(1, |header| {
             header.text(1, name.as_str().as_bytes());
-            header.text(2, String::from_utf8_lossy(value.as_bytes()).as_bytes());
+            match value.to_str() {
+                Ok(text) => header.text(2, text.as_bytes()),
+                Err(_) => header.text(2, String::from_utf8_lossy(value.as_bytes()).as_bytes()),
+            }
         });
         option.number(3, action as u16);
     });

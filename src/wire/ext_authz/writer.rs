@@ -1,43 +1,65 @@
 //! Messages of Protocol Buffers as bytes: an answer is written in one go, without the structs and texts in between.
 
+/// What a byte of a number holds; the eighth bit says that another byte follows.
+const SEVEN_BITS: usize = 0x7f;
+
 /// A message that is being written.
 #[derive(Default)]
 pub(super) struct MessageWriter(Vec<u8>);
 
 impl MessageWriter {
-    /// A message with room for so many bytes.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+    /// A message behind these bytes, with room for so many more.
+    pub(super) fn behind(prefix: &[u8], bytes: usize) -> Self {
+        let mut written = Vec::with_capacity(prefix.len() + bytes);
+        written.extend_from_slice(prefix);
+        Self(written)
     }
 
     /// A number; 0 is what a field that is left out reads as.
     pub(super) fn number(&mut self, tag: u8, number: u16) {
         if number != 0 {
             self.0.push(tag << 3);
-            self.0.extend(varint(number.into()));
+            self.varint(number.into());
         }
     }
 
     /// A text.
     pub(super) fn text(&mut self, tag: u8, text: &[u8]) {
         self.0.push(tag << 3 | 2);
-        self.0.extend(varint(text.len()));
+        self.varint(text.len());
         self.0.extend_from_slice(text);
     }
 
     /// A message within this one; it is there even if it is empty.
     pub(super) fn message(&mut self, tag: u8, write: impl FnOnce(&mut Self)) {
-        self.0.push(tag << 3 | 2);
+        // most are so short that their length takes one byte
+        self.0.extend_from_slice(&[tag << 3 | 2, 0]);
         let start = self.0.len();
         write(self);
-        let length = varint(self.0.len() - start);
-        self.0.splice(start..start, length);
+        let length = self.0.len() - start;
+        if length <= SEVEN_BITS {
+            self.0[start - 1] = low_bits(length);
+        } else {
+            self.0.splice(start - 1..start, varint(length));
+        }
     }
 
     /// The bytes.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
+
+    fn varint(&mut self, number: usize) {
+        if number <= SEVEN_BITS {
+            self.0.push(low_bits(number));
+        } else {
+            self.0.extend(varint(number));
+        }
+    }
+}
+
+fn low_bits(number: usize) -> u8 {
+    (number & SEVEN_BITS) as u8
 }
 
 /// Seven bits a byte, the lowest first; all but the last byte have the eighth.
@@ -45,9 +67,8 @@ fn varint(number: usize) -> impl Iterator<Item = u8> {
     let mut rest = Some(number);
     std::iter::from_fn(move || {
         let number = rest?;
-        let low = (number & 0x7f) as u8;
-        rest = (number > 0x7f).then_some(number >> 7);
-        Some(if rest.is_some() { low | 0x80 } else { low })
+        rest = (number > SEVEN_BITS).then_some(number >> 7);
+        Some(low_bits(number) | if rest.is_some() { 0x80 } else { 0 })
     })
 }
 

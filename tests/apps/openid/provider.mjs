@@ -13,16 +13,16 @@ import { createInterface } from 'node:readline';
 
 const { Provider } = createRequire(join(process.argv[2], 'package.json'))('oidc-provider');
 
-// the resource whose access tokens are JWTs (RFC 8707, RFC 9068)
+// the resource that a program gets a token for unless it names another; all of them are JWTs (RFC 8707, RFC 9068)
 const RESOURCE = 'https://jobs.example.com/';
 
-const resource = {
-  audience: RESOURCE,
+const resource = (audience) => ({
+  audience,
   scope: 'jobs:read',
   accessTokenFormat: 'jwt',
   accessTokenTTL: 600,
   jwt: { sign: { alg: 'RS256' } },
-};
+});
 
 // who somebody is: `ann`, or `ann+staff+admin` with groups
 const account = (name) => {
@@ -34,7 +34,7 @@ const account = (name) => {
 const configuration = (keys, people) => ({
   jwks: { keys },
   claims: { profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
-  scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
+  scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', 'jobs:read'],
   cookies: { keys: ['a key for the cookies of the provider of the tests'] },
   findAccount: (_, id) => ({ accountId: id, claims: () => account(id) }),
   // its own dispatcher refuses loopback addresses, where the gateway of a test is
@@ -53,12 +53,13 @@ const configuration = (keys, people) => ({
   ],
   features: {
     clientCredentials: { enabled: true },
-    devInteractions: { enabled: people.length > 0 },
+    devInteractions: { enabled: true },
+    registration: { enabled: true },
     backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: (_, client) => (client.grantTypeAllowed('client_credentials') ? RESOURCE : undefined),
-      getResourceServerInfo: () => resource,
+      getResourceServerInfo: (_, indicator) => resource(indicator),
     },
   },
   ttl: { ClientCredentials: 600 },

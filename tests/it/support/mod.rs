@@ -43,7 +43,9 @@ pub use gateway::{Gateway, GatewayBuilder, PASSWORD, SECRET, Streams, gateway, h
 pub use modern::{Modern, Seen, TestBody, Tongue, in_pieces, said};
 pub use oathtool::{Oathtool, oathtool};
 pub use openid::OpenIdProvider;
-pub use programs::{openid_packages, optimised_gateway, output, program, python, skip, superuser};
+pub use programs::{
+    node, openid_packages, optimised_gateway, output, program, python, skip, superuser,
+};
 pub use raw::RawUpstream;
 pub use redis::{Redis, free_port, on_a_port};
 pub use scripted_provider::{Script, ScriptedProvider, ScriptedSigner, json_answer, provider_key};

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use super::openid_packages;
+use super::{node, openid_packages};
 
 /// A provider on loopback, which ends when it is dropped.
 pub struct OpenIdProvider {
@@ -19,9 +19,7 @@ pub struct OpenIdProvider {
 impl OpenIdProvider {
     /// Starts it; `None` where the test is skipped.
     pub fn start() -> Option<Self> {
-        let packages = openid_packages()?;
-        let own = packages.join("node_modules/.bin/node");
-        let node = if own.exists() { own } else { "node".into() };
+        let (packages, node) = (openid_packages()?, node()?);
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/apps/openid/provider.mjs"

@@ -17,12 +17,18 @@ pub fn python() -> Option<PathBuf> {
     })
 }
 
-/// The folder with npm's `oidc-provider` and the Node that runs it, which `scripts/test.sh` has prepared; `None` where the
+/// The folder with npm's `oidc-provider` and `openid-client`, and the Node that runs them, which `scripts/test.sh` has prepared; `None` where the
 /// test is skipped.
 pub fn openid_packages() -> Option<PathBuf> {
     wanted("npm's `oidc-provider` (`GATELATCH_TEST_NODE`)", || {
         std::env::var_os("GATELATCH_TEST_NODE").map(PathBuf::from)
     })
+}
+
+/// The Node that runs these packages; `None` where the test is skipped.
+pub fn node() -> Option<PathBuf> {
+    let own = openid_packages()?.join("node_modules/.bin/node");
+    Some(if own.exists() { own } else { "node".into() })
 }
 
 /// The gateway as it is released but for the linking, which `scripts/test.sh` has built; `None` where the test is skipped.

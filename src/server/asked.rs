@@ -1,0 +1,88 @@
+//! What a request says about its connection, and about how its answer is framed.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, TE};
+use http::{HeaderValue, Method, Request, Response, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use tokio::task::yield_now;
+
+use crate::text::list;
+use crate::upstream::LeavesRequestUnread;
+
+/// What a request says about its connection, and about how its answer is framed.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    version: Version,
+    pub(super) has_body: bool,
+    /// Whether the client wants to use the connection for another request (RFC 9112, section 9.3).
+    persists: bool,
+    is_head: bool,
+    /// Whether the client takes trailers.
+    pub(super) takes_trailers: bool,
+    /// Whether it may leave HTTP.
+    pub(super) may_leave: bool,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Request<Incoming>) -> Self {
+        let says = |option| list::names(request.headers(), CONNECTION, option);
+        let version = request.version();
+        Self {
+            version,
+            has_body: !request.body().is_end_stream(),
+            persists: match version {
+                Version::HTTP_10 => says("keep-alive"),
+                _ => !says("close"),
+            },
+            is_head: request.method() == Method::HEAD,
+            takes_trailers: list::names(request.headers(), TE, "trailers"),
+            may_leave: request.extensions().get::<OnUpgrade>().is_some(),
+        }
+    }
+
+    /// A head that asks for the same without asking for anything: hyper frames an answer to it as one to the request.
+    pub(super) fn head(self) -> Bytes {
+        let method = if self.is_head { "HEAD" } else { "GET" };
+        let (version, connection) = match (self.version, self.persists) {
+            (Version::HTTP_10, true) => ("1.0", "Connection: keep-alive\r\n"),
+            (Version::HTTP_10, false) => ("1.0", ""),
+            (_, true) => ("1.1", ""),
+            (_, false) => ("1.1", "Connection: close\r\n"),
+        };
+        let trailers = if self.takes_trailers {
+            "TE: trailers\r\n"
+        } else {
+            ""
+        };
+        format!("{method} / HTTP/{version}\r\n{connection}{trailers}\r\n").into()
+    }
+
+    /// Nobody reads the body behind an answer of the gateway: hyper drains what is there, or ends the connection with this
+    /// answer and says so, once it was polled in between (RFC 9112, section 9.6).
+    pub(super) async fn let_hyper_look(self, is_own: bool) {
+        if self.has_body && is_own {
+            yield_now().await;
+        }
+    }
+
+    /// Says where no other answer follows on this connection, and returns whether that is so as far as it is known before
+    /// hyper has read the body (RFC 9112, section 9.6).
+    pub(super) fn settle<B>(self, response: &mut Response<B>, is_own: bool, ends: bool) -> bool {
+        let is_old = self.version == Version::HTTP_10;
+        let is_last = ends
+            || !self.persists
+            || is_old && self.has_body && is_own
+            || response.extensions().get::<LeavesRequestUnread>().is_some();
+        if is_last {
+            if is_old {
+                // else hyper adds `keep-alive` where the client has asked for it
+                *response.version_mut() = self.version;
+            }
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        is_last
+    }
+}

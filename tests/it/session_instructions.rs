@@ -1,0 +1,45 @@
+//! What a request with the session of a provider costs beside one with a session of the user list, in instructions.
+
+use serde_json::json;
+
+use crate::instructions::{JOBS, each_request, print};
+use crate::provider_sign_in::{come_back, session, visit};
+use crate::support::{ScriptedProvider, Upstream, gateway, hash, sign_in};
+
+/// The most that a request with the session of a provider may cost, in per cent.
+const BOUND: u64 = 102;
+
+/// The same person twice, but for the name: a session costs by its length, and by what services are told.
+#[test]
+fn a_session_of_a_provider_costs_as_much_as_one_of_the_user_list() {
+    let provider = ScriptedProvider::start();
+    provider.script().claims = json!({ "sub": "walter-1", "groups": ["recruiter"] });
+    let users = format!(
+        "users:\n  walter-2: {{ password: \"{}\", roles: [recruiter], name: Walter, email: walter@example.com }}\n",
+        hash()
+    );
+    let build = || {
+        gateway(JOBS).users(&users).auth(&format!(
+            "providers: [{{ name: corp, issuer: \"{}\", client_id: gateway, client_secret: a-secret-of-a-client }}]",
+            provider.issuer
+        ))
+    };
+    // signed in at another gateway: how often that asks whether the provider is known is not to be measured
+    let signing_in = build().upstream(Upstream::saying("hi").address).start();
+    let local = sign_in(&signing_in, "walter-2");
+    let answer = come_back(&signing_in, &visit(&signing_in, &provider, "?next=/jobs/1"));
+    let of_provider = session(&answer);
+    let Some(local) = each_request(&build, &|_| local.clone()) else {
+        return;
+    };
+    let with_provider = each_request(&build, &|_| of_provider.clone());
+    let with_provider = with_provider.expect("what the other one was measured with");
+    let ratio = with_provider as f64 / local as f64;
+    print(&format!(
+        "{with_provider} instructions with the session of a provider, {local} with one of the user list: {ratio:.3}"
+    ));
+    assert!(
+        with_provider * 100 <= local * BOUND,
+        "{with_provider} instructions where a session of the user list takes {local}: {ratio:.3}"
+    );
+}
