@@ -18,7 +18,6 @@ mod man;
 mod markdown;
 mod password;
 mod printing;
-mod replace;
 mod request;
 mod routes;
 mod run;

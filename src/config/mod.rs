@@ -23,6 +23,7 @@ mod problem;
 mod proxy_protocol;
 mod reader;
 mod render;
+mod replace;
 mod scalar;
 mod secrecy;
 mod section;
@@ -34,6 +35,7 @@ mod slip;
 mod span;
 mod syntax;
 mod user_list;
+mod user_list_file;
 mod value;
 mod variables;
 mod yaml;
@@ -50,9 +52,11 @@ pub use partial::{AdminAccess, find_admin, find_admin_access};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use proxy_protocol::{ProxiedTls, ProxyMode, ProxyProtocol};
 pub use render::{Style, render, to_json};
+pub use replace::{ReplaceError, create_like, replace};
 pub use server_tls::{ClientCa, ServerTls};
 pub use settings::{
-    Auth, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin, Server, ServerLimits,
-    ServerTimeouts, Service, ServiceView, Session, Token,
+    Auth, ChangePassword, Config, Issuer, KeyLife, KeySource, Listen, Log, LogFormat, Origin,
+    Server, ServerLimits, ServerTimeouts, Service, ServiceView, Session, Token,
 };
 pub use user_list::{UsersPlace, find_users, read_users};
+pub use user_list_file::{FormerList, UserListError, UserListFile};

@@ -164,6 +164,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// Whether people of the user list may change their own password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangePassword {
+    /// They may not. The default.
+    #[default]
+    Off,
+    /// They may, unless there are replicas.
+    On,
+    /// They may: replicas, if there are any, read one users file.
+    Shared,
+}
+
 /// The `auth` block.
 #[derive(Debug)]
 pub struct Auth {
@@ -175,6 +187,8 @@ pub struct Auth {
     pub token: Token,
     /// How many failed logins are too many.
     pub attempts: AttemptLimits,
+    /// Whether people of the user list may change their own password; default no.
+    pub change_password: ChangePassword,
     /// `login.second_factor`.
     pub second_factor: SecondFactorPolicy,
     /// Other issuers whose tokens are accepted; default none.

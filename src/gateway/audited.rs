@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::facts::Route;
 use super::record::RequestRecord;
 use crate::ambient;
-use crate::portal::{LoginEvent, PortalReply, ProviderLoginEvent, SessionEvent};
+use crate::portal::{AccountEvent, LoginEvent, PortalReply, ProviderLoginEvent, SessionEvent};
 use crate::telemetry::audit::{Audit, AuditOutcome, AuditRecord};
 use crate::telemetry::metrics;
 
@@ -80,13 +80,16 @@ pub(super) fn denial(record: &mut RequestRecord) {
     });
 }
 
-/// A login, a refresh or a logout.
+/// A login, a refresh, a logout, or what somebody changed of their own account.
 pub(super) fn portal(record: &mut RequestRecord, reply: &PortalReply) {
     let told = match (&reply.login, &reply.provider_login, &reply.session) {
         (Some(login), ..) => logged_in(record, login),
         (None, Some(login), _) => logged_in_with(record, login),
         (None, None, Some(session)) => used_session(record, session),
-        (None, None, None) => return,
+        (None, None, None) => match &reply.account {
+            Some(event) => changed_account(record, event),
+            None => return,
+        },
     };
     if let Some(reservation) = record.reservation.take() {
         reservation.write(&told);
@@ -147,6 +150,13 @@ fn used_session(record: &RequestRecord, event: &SessionEvent) -> AuditRecord {
             told.maybe("reason", ended.err().map(|_| "state_away"))
         }
     }
+}
+
+fn changed_account(record: &RequestRecord, event: &AccountEvent) -> AuditRecord {
+    let user = record.facts.user.as_ref().map(|user| &*user.subject);
+    let told = of(record, event.change.label(), outcome(&event.outcome)).maybe("user", user);
+    let told = told.maybe("provider", record.facts.provider());
+    told.maybe("reason", event.outcome.err())
 }
 
 fn outcome<E>(result: &Result<(), E>) -> AuditOutcome {

@@ -6,8 +6,8 @@ use super::worker::Worker;
 use crate::access::ClientAddress;
 use crate::ambient;
 use crate::portal::{
-    LoginDenial, LoginEvent, PortalEndpoint, PortalReply, ProviderDenial, ProviderLoginEvent,
-    RefreshDenial, SessionEvent, ShownFactor,
+    AccountEvent, LoginDenial, LoginEvent, PortalEndpoint, PortalReply, ProviderDenial,
+    ProviderLoginEvent, RefreshDenial, SessionEvent, ShownFactor,
 };
 use crate::telemetry::metrics::{LoginOutcome, RefreshOutcome, SecondFactorUse};
 
@@ -26,6 +26,9 @@ pub(super) fn note(
     }
     if let Some(session) = &reply.session {
         return Some(note_session(worker, session, client, user));
+    }
+    if let Some(event) = &reply.account {
+        return Some(note_account(event, client, user));
     }
     if let Some(why) = &reply.refusal {
         // as a text in quotes: a client has a part in it
@@ -177,6 +180,20 @@ fn note_session(
             "logout".to_owned()
         }
         SessionEvent::Logout(Err(_)) => "logout failed: state away".to_owned(),
+    }
+}
+
+fn note_account(event: &AccountEvent, client_ip: ClientAddress, user: Option<&str>) -> String {
+    let change = event.change.label();
+    match event.outcome {
+        Ok(()) => {
+            tracing::info!(event = change, %client_ip, user);
+            change.replace('_', " ")
+        }
+        Err(reason) => {
+            tracing::warn!(event = "account_not_changed", change, %client_ip, user, reason);
+            format!("account not changed: {}", reason.replace('_', " "))
+        }
     }
 }
 

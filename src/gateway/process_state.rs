@@ -10,13 +10,15 @@ use crate::session::{Renewals, Sessions};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Traces;
 use crate::upstream::ServerSets;
-use crate::users::Hasher;
+use crate::users::{Hasher, PasswordChanges};
 
 /// The state of the process across reloads. A clone is a handle to the same state.
 #[derive(Clone)]
 pub struct ProcessState {
     /// Checks passwords.
     pub hasher: Hasher,
+    /// Writes the new passwords that people choose into the user list.
+    pub password_changes: PasswordChanges,
     /// Keeps sessions.
     pub sessions: Sessions,
     /// Asks providers whether sessions still hold.

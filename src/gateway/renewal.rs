@@ -37,14 +37,13 @@ impl Renewal {
         if has_ended || !Rc::ptr_eq(&worker.pin(), pinned) {
             return None;
         }
-        let snapshot = &*pinned.snapshot;
-        let session = snapshot
-            .browsers
-            .renew(&session, is_confirmed, ambient::unix_seconds())?;
+        let (snapshot, now) = (&*pinned.snapshot, ambient::unix_seconds());
+        let renewed = snapshot.browsers.renew(&session, is_confirmed, now)?;
+        snapshot.portal.session_used(&session, now);
         Some(
             snapshot
                 .cookie
-                .write(self.scheme, &session.value, session.max_age),
+                .write(self.scheme, &renewed.value, renewed.max_age),
         )
     }
 }

@@ -14,15 +14,15 @@ use super::process_state::ProcessState;
 use super::trust_generation::TrustGeneration;
 use super::vouching::VouchingProvider;
 use crate::access::{HostPattern, Mount, Policy, Router};
-use crate::config::{self, Config, ServiceView};
+use crate::config::{self, ChangePassword, Config, ServiceView};
 use crate::identify::SessionProvider;
 use crate::identify::VerifiedPasswords;
 use crate::jwks::KeySources;
 use crate::ldap::LdapDirectory;
 use crate::oidc::Provider;
-use crate::portal::{Portal, PortalSettings};
+use crate::portal::{OwnPasswords, Portal, PortalSettings};
 use crate::rates::{RateTable, ServiceLimits, ServiceRates};
-use crate::session::Times;
+use crate::session::{StateSettings, Times};
 use crate::telemetry::audit::Audit;
 use crate::telemetry::traces::Tracer;
 use crate::token::{CookieSessions, IssuerSettings, Sealer, TokenIssuer, TrustedIssuers, Verifier};
@@ -115,7 +115,14 @@ impl Snapshot {
         let browsers = Arc::new(config.auth.cookie_sessions(&config.services));
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let longest_token = config.server.limits.header_bytes;
+        let own_passwords = own_passwords(config.auth.change_password, &config.state);
+        let keeps_factors = config.state != StateSettings::Memory;
         let (portal, issuer) = portal_parts(config.auth, &config.router, &providers, longest_token);
+        let portal = PortalSettings {
+            own_passwords,
+            keeps_factors,
+            ..portal
+        };
         let longest_token = portal.longest_token.as_secs();
         let cookie = Arc::clone(&portal.cookie);
         let body_timeout = config.server.timeouts.body;
@@ -131,7 +138,8 @@ impl Snapshot {
                 process_state.sessions.clone(),
                 Arc::clone(&browsers),
             )
-            .with_directory(ldap),
+            .with_directory(ldap)
+            .with_password_changes(process_state.password_changes.clone()),
             own_cors,
             verifier,
             trusted_issuers,
@@ -272,6 +280,16 @@ fn vouching(
         .collect()
 }
 
+/// Replicas of which each has a list of its own would take turns in knowing a new password.
+fn own_passwords(change: ChangePassword, state: &StateSettings) -> OwnPasswords {
+    match (change, state) {
+        (ChangePassword::Off, _) => OwnPasswords::Off,
+        (ChangePassword::On, StateSettings::Redis(_)) => OwnPasswords::NotShared,
+        (ChangePassword::On, StateSettings::Memory | StateSettings::File(_)) => OwnPasswords::On,
+        (ChangePassword::Shared, _) => OwnPasswords::On,
+    }
+}
+
 /// What the portal is set up with, and what issues its tokens.
 fn portal_parts(
     auth: config::Auth,
@@ -294,6 +312,8 @@ fn portal_parts(
         providers: providers.to_vec(),
         clients: auth.clients,
         has_public_keys: !token.key.algorithm().is_symmetric(),
+        own_passwords: OwnPasswords::Off,
+        keeps_factors: false,
         resource_metadata: auth.resource_metadata,
     };
     let issuer = IssuerSettings {

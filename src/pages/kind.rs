@@ -5,6 +5,8 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::Object;
 
+use super::account_values::PageItem;
+
 /// One of the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageKind {
@@ -12,8 +14,14 @@ pub enum PageKind {
     SignIn,
     /// The form for a code, after the password.
     SecondFactor,
-    /// For people who are signed in already.
+    /// For people who are signed in already, or want to sign out.
     Account,
+    /// Somebody's account: sessions, and what can be changed.
+    Settings,
+    /// An authenticator app is added.
+    Enrol,
+    /// Recovery codes, shown once.
+    Recovery,
     /// For browsers that do not send the session cookie back.
     CookieMissing,
     /// For people whose request is refused.
@@ -71,7 +79,7 @@ pub struct ProviderLink {
     pub address: String,
 }
 
-/// The values of the page for people who are signed in.
+/// The values of the page for people who are signed in and go on, or sign out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AccountPage<'a> {
     /// Where the sign-out form goes.
@@ -92,6 +100,8 @@ pub struct AccountPage<'a> {
     pub roles: &'a str,
     /// Where somebody else can sign in.
     pub switch: &'a str,
+    /// The page of the account.
+    pub settings: &'a str,
     /// Not empty where the person came to sign out.
     pub leaving: &'a str,
 }
@@ -158,6 +168,7 @@ pub struct PassingPage<'a> {
 pub(super) enum PageValue<'a> {
     Text(&'a str),
     Providers(&'a [ProviderLink]),
+    Items(&'a [PageItem]),
     /// SVG of the gateway's own making, with no text of anybody else in it.
     Picture(&'a str),
 }
@@ -177,9 +188,11 @@ pub(super) struct PageSpec {
     pub(super) required: &'static [&'static str],
     /// The values that are empty at times.
     pub(super) optional: &'static [&'static str],
+    /// The values that are lists of items, and the parts of each item.
+    pub(super) lists: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// The one value that is a list; each of its elements has a `title` and an `address`.
+/// A list of which each element has a `title` and an `address`.
 pub(super) const PROVIDERS: &str = "providers";
 
 const SIGN_IN: PageSpec = PageSpec {
@@ -192,6 +205,7 @@ const SIGN_IN: PageSpec = PageSpec {
     ],
     required: &["action", "next", "error"],
     optional: &["next", "user", "error", "notice", PROVIDERS, "password"],
+    lists: &[],
 };
 
 /// The one value that is not escaped.
@@ -215,6 +229,7 @@ const SECOND_FACTOR: PageSpec = PageSpec {
     ],
     required: &["action", "next", "error", "continuation", "secret"],
     optional: &["next", "error", "secret", PICTURE],
+    lists: &[],
 };
 
 const ACCOUNT: PageSpec = PageSpec {
@@ -224,10 +239,93 @@ const ACCOUNT: PageSpec = PageSpec {
     tab: "{{ name or user }}",
     names: &[
         "title", "action", "next", "user", "name", "method", "since", "until", "roles", "switch",
-        "leaving",
+        "settings", "leaving",
     ],
     required: &["action", "user"],
     optional: &["next", "name", "since", "until", "roles", "leaving"],
+    lists: &[],
+};
+
+const SETTINGS: PageSpec = PageSpec {
+    file: "settings.html",
+    built_in: "built-in/settings.html",
+    text: include_str!("../../assets/pages/settings.html"),
+    tab: "{{ name or user }}",
+    names: &[
+        "title",
+        "action",
+        "sign_out",
+        "switch",
+        "user",
+        "name",
+        "method",
+        "since",
+        "until",
+        "roles",
+        "next",
+        "notice",
+        "error",
+        "changes",
+        "confirm",
+        "sessions",
+        "others",
+        "factors_offered",
+        "factors",
+        "factors_note",
+        "codes",
+        "add_app",
+        "password",
+        "password_note",
+    ],
+    required: &["action", "sign_out", "user", "confirm", "error"],
+    optional: &[
+        "name",
+        "since",
+        "until",
+        "roles",
+        "next",
+        "notice",
+        "error",
+        "changes",
+        "confirm",
+        "sessions",
+        "others",
+        "factors_offered",
+        "factors",
+        "factors_note",
+        "codes",
+        "add_app",
+        "password",
+        "password_note",
+    ],
+    lists: &[
+        ("sessions", &["id", "title", "detail", "current"]),
+        ("factors", &["change", "id", "title", "detail"]),
+    ],
+};
+
+const ENROL: PageSpec = PageSpec {
+    file: "enrol.html",
+    built_in: "built-in/enrol.html",
+    text: include_str!("../../assets/pages/enrol.html"),
+    tab: "{{ title }}",
+    names: &[
+        "title", "action", "user", "secret", PICTURE, "uri", "sealed", "error",
+    ],
+    required: &["action", "secret", "sealed", "error"],
+    optional: &[PICTURE, "error"],
+    lists: &[],
+};
+
+const RECOVERY: PageSpec = PageSpec {
+    file: "recovery.html",
+    built_in: "built-in/recovery.html",
+    text: include_str!("../../assets/pages/recovery.html"),
+    tab: "{{ title }}",
+    names: &["title", "account", "user", "notice", "codes"],
+    required: &["account", "code"],
+    optional: &["notice"],
+    lists: &[("codes", &["code"])],
 };
 
 const COOKIE_MISSING: PageSpec = PageSpec {
@@ -238,6 +336,7 @@ const COOKIE_MISSING: PageSpec = PageSpec {
     names: &["title", "action", "cookie", "reason"],
     required: &["cookie"],
     optional: &[],
+    lists: &[],
 };
 
 const REFUSED: PageSpec = PageSpec {
@@ -260,6 +359,7 @@ const REFUSED: PageSpec = PageSpec {
     ],
     required: &["heading", "request_id"],
     optional: &["detail", "retry", "user", "name", "again", "sign_in"],
+    lists: &[],
 };
 
 const PASSING: PageSpec = PageSpec {
@@ -270,14 +370,18 @@ const PASSING: PageSpec = PageSpec {
     names: &["title", "heading", "text", "address"],
     required: &["address"],
     optional: &["text"],
+    lists: &[],
 };
 
 impl PageKind {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::SignIn,
         Self::SecondFactor,
         Self::Account,
+        Self::Settings,
+        Self::Enrol,
+        Self::Recovery,
         Self::CookieMissing,
         Self::Refused,
         Self::Passing,
@@ -293,6 +397,9 @@ impl PageKind {
             Self::SignIn => &SIGN_IN,
             Self::SecondFactor => &SECOND_FACTOR,
             Self::Account => &ACCOUNT,
+            Self::Settings => &SETTINGS,
+            Self::Enrol => &ENROL,
+            Self::Recovery => &RECOVERY,
             Self::CookieMissing => &COOKIE_MISSING,
             Self::Refused => &REFUSED,
             Self::Passing => &PASSING,

@@ -4,6 +4,7 @@
 //! statements that keep escaping on and places where an escaped value is safe, and `theme` shows the built-in page where
 //! an own one cannot be rendered.
 
+mod account_values;
 mod duration;
 mod error;
 mod kind;
@@ -13,6 +14,7 @@ mod source;
 mod tests;
 mod theme;
 
+pub use account_values::{EnrolPage, PageItem, RecoveryPage, SettingsPage};
 pub use duration::DurationInWords;
 pub use error::TemplateError;
 pub use kind::{

@@ -22,6 +22,7 @@ const ACCOUNT: AccountPage<'_> = AccountPage {
     until: "",
     roles: "",
     switch: "/switch",
+    settings: "/account",
     leaving: "",
 };
 
@@ -199,6 +200,7 @@ fn every_value_of_every_page_is_escaped() {
             until: MARKUP,
             roles: MARKUP,
             switch: MARKUP,
+            settings: MARKUP,
             leaving: MARKUP,
         });
         let refused = theme.refused(&RefusedPage {
@@ -261,15 +263,15 @@ fn a_page_that_could_not_be_shown_is_refused() {
     for (text, expected) in [
         (
             "\n{% if name %}{{ naem }}{% endif %}",
-            "line 2: `{{ naem }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `leaving`",
+            "line 2: `{{ naem }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `settings`, `leaving`",
         ),
         (
             "{{ reason }}",
-            "line 1: `{{ reason }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `leaving`",
+            "line 1: `{{ reason }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `settings`, `leaving`",
         ),
         (
             "{{ range(9) }}",
-            "line 1: `{{ range }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `leaving`",
+            "line 1: `{{ range }}` means nothing here; known are `title`, `action`, `next`, `user`, `name`, `method`, `since`, `until`, `roles`, `switch`, `settings`, `leaving`",
         ),
         (
             "x\n{% if name %}",

@@ -10,6 +10,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
+use super::account_values::{EnrolPage, PageItem, RecoveryPage, SettingsPage};
 use super::error::{Fault, TemplateError};
 use super::kind::{
     AccountPage, CookieMissing, PICTURE, PROVIDERS, PageKind, PageValue, PassingPage, ProviderLink,
@@ -115,9 +116,68 @@ impl Theme {
             with.until,
             with.roles,
             with.switch,
+            with.settings,
             with.leaving,
         ];
         self.show(PageKind::Account, &values)
+    }
+
+    /// Somebody's account.
+    pub fn settings(&self, with: &SettingsPage<'_>) -> RenderedPage {
+        let before = [
+            with.action,
+            with.sign_out,
+            with.switch,
+            with.user,
+            with.name,
+            with.method,
+            with.since,
+            with.until,
+            with.roles,
+            with.next,
+            with.notice,
+            with.error,
+            with.changes,
+            with.confirm,
+        ];
+        let after = [
+            with.factors_note,
+            with.codes,
+            with.add_app,
+            with.password,
+            with.password_note,
+        ];
+        let mut values = before.map(PageValue::Text).to_vec();
+        values.push(PageValue::Items(with.sessions));
+        values.extend([with.others, with.factors_offered].map(PageValue::Text));
+        values.push(PageValue::Items(with.factors));
+        values.extend(after.map(PageValue::Text));
+        self.show_values(PageKind::Settings, &values)
+    }
+
+    /// The secret of an app.
+    pub fn enrol(&self, with: &EnrolPage<'_>) -> RenderedPage {
+        let values = [
+            PageValue::Text(with.action),
+            PageValue::Text(with.user),
+            PageValue::Text(with.secret),
+            PageValue::Picture(with.picture),
+            PageValue::Text(with.uri),
+            PageValue::Text(with.sealed),
+            PageValue::Text(with.error),
+        ];
+        self.show_values(PageKind::Enrol, &values)
+    }
+
+    /// Recovery codes.
+    pub fn recovery(&self, with: &RecoveryPage<'_>) -> RenderedPage {
+        let values = [
+            PageValue::Text(with.account),
+            PageValue::Text(with.user),
+            PageValue::Text(with.notice),
+            PageValue::Items(with.codes),
+        ];
+        self.show_values(PageKind::Recovery, &values)
     }
 
     /// Which cookie did not come back.
@@ -218,6 +278,21 @@ fn add(
     Ok(policy(&source.styles))
 }
 
+/// The most values of a page of which every combination is tried.
+const TRIED_TOGETHER: usize = 6;
+
+/// Which of so many values are filled, as bits: every combination, or, where those would be too many, all, none, each
+/// alone, and all but each.
+fn fillings(values: usize) -> Vec<usize> {
+    let all = (1_usize << values) - 1;
+    if values <= TRIED_TOGETHER {
+        return (0..=all).collect();
+    }
+    let alone = (0..values).map(|at| 1 << at);
+    let but = alone.clone().map(|one| all ^ one);
+    [0, all].into_iter().chain(alone).chain(but).collect()
+}
+
 /// Renders a page with and without each value that is empty at times, and looks for those that it must show.
 fn render_samples(
     templates: &Environment<'_>,
@@ -227,7 +302,7 @@ fn render_samples(
     let spec = kind.spec();
     let (optional, mut missing) = (spec.optional, spec.required.to_vec());
     let sample = |name: &str| format!("sample-{name}");
-    for filled in 0..1_usize << optional.len() {
+    for filled in fillings(optional.len()) {
         let is_empty = |name: &str| {
             let at = optional.iter().position(|optional| *optional == name);
             at.is_some_and(|at| filled >> at & 1 == 0)
@@ -238,13 +313,21 @@ fn render_samples(
             title: "sample-title".to_owned(),
             address: "sample-address".to_owned(),
         };
+        let items = spec.lists.iter().map(|(list, parts)| {
+            let parts = parts.iter().map(|part| (*part, format!("sample-{part}")));
+            (*list, PageItem::new(parts))
+        });
+        let items: Vec<_> = items.collect();
         let providers = samples.contains_key(PROVIDERS).then_some(provider);
         let value = |name: &&'static str| {
             let text = samples.get(name).map_or("", String::as_str);
-            let value = match *name {
-                PROVIDERS => PageValue::Providers(providers.as_slice()),
-                PICTURE => PageValue::Picture(text),
-                _ => PageValue::Text(text),
+            let item = items.iter().find(|(list, _)| list == name);
+            let value = match item {
+                _ if *name == PROVIDERS => PageValue::Providers(providers.as_slice()),
+                Some((_, item)) if !text.is_empty() => PageValue::Items(std::slice::from_ref(item)),
+                Some(_) => PageValue::Items(&[]),
+                None if *name == PICTURE => PageValue::Picture(text),
+                None => PageValue::Text(text),
             };
             (*name, value)
         };
@@ -277,6 +360,10 @@ fn engine(value: PageValue<'_>) -> minijinja::Value {
         PageValue::Text(text) => text.into(),
         PageValue::Picture(svg) => minijinja::Value::from_safe_string(svg.to_owned()),
         PageValue::Providers(providers) => providers
+            .iter()
+            .map(|one| minijinja::Value::from_object(one.clone()))
+            .collect(),
+        PageValue::Items(items) => items
             .iter()
             .map(|one| minijinja::Value::from_object(one.clone()))
             .collect(),

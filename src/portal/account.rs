@@ -1,7 +1,6 @@
 //! The page for people who are signed in, and where a sign-in leads.
 
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -10,6 +9,7 @@ use super::me::PortalCaller;
 use super::page::{PageQuery, see_other, show};
 use super::return_path::ReturnPath;
 use super::visitor::Visitor;
+use super::words::{ago, time_in_words};
 use super::{Portal, PortalContext};
 use crate::access::Identity;
 use crate::pages::{AccountPage, DurationInWords, Theme};
@@ -27,14 +27,19 @@ pub(super) enum AccountView {
 
 /// What a session says about itself on its page.
 #[derive(Default)]
-struct SessionTimes {
-    since: String,
-    until: String,
+pub(super) struct SessionTimes {
+    pub(super) since: String,
+    pub(super) until: String,
 }
 
 impl Portal {
-    fn account_path(&self) -> String {
+    pub(super) fn account_path(&self) -> String {
         format!("{}/account", self.settings.own.prefix)
+    }
+
+    /// The way back to the account's page.
+    pub(super) fn account_return(&self) -> Option<ReturnPath> {
+        ReturnPath::parse(&self.account_path(), self.settings.paths)
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
@@ -51,20 +56,6 @@ impl Portal {
         }
     }
 
-    /// `GET /auth/account`.
-    pub(super) fn answer_account(
-        &self,
-        intake: &Intake,
-        context: &PortalContext<'_>,
-    ) -> Response<Bytes> {
-        let theme = self.settings.theme.as_deref();
-        let Some(theme) = theme else {
-            return wire::problem(StatusCode::NOT_FOUND, "No such endpoint");
-        };
-        let page = self.show_account(theme, intake, context, AccountView::Account);
-        page.unwrap_or_else(|| self.ask_to_sign_in(intake, context))
-    }
-
     /// `GET /auth/logout`: it changes nothing.
     pub(super) fn answer_sign_out(
         &self,
@@ -78,13 +69,17 @@ impl Portal {
     }
 
     /// People are sent to the sign-in page and back; programs get what is wrong with their credential.
-    fn ask_to_sign_in(&self, intake: &Intake, context: &PortalContext<'_>) -> Response<Bytes> {
+    pub(super) fn ask_to_sign_in(
+        &self,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+    ) -> Response<Bytes> {
         let head = &intake.head;
         let sent = wire::is_navigation(&head.method, &head.headers).then(|| {
             let visitor = Visitor {
                 site: &intake.site,
                 cookies: &intake.cookies,
-                next: ReturnPath::parse(&self.account_path(), self.settings.paths),
+                next: self.account_return(),
             };
             let address = self.sign_in_path(visitor.next.as_ref());
             self.send_to_sign_in(&visitor, &address, context.now)
@@ -132,6 +127,7 @@ impl Portal {
             until: &times.until,
             roles: &identity.roles.join(", "),
             switch: &switch,
+            settings: &self.account_path(),
             leaving: match view {
                 AccountView::Account => "",
                 AccountView::SignOut => "leaving",
@@ -141,7 +137,7 @@ impl Portal {
     }
 
     /// How the caller was identified, since when and until when.
-    fn describe_session(
+    pub(super) fn describe_session(
         &self,
         intake: &Intake,
         expires_at: u64,
@@ -171,13 +167,7 @@ impl Portal {
             }
             Some(CredentialSource::Bearer) | None => ("a token".to_owned(), None, Some(expires_at)),
         };
-        let since = since.map(|since| {
-            let ago = match now.saturating_sub(since) {
-                0..60 => "a moment".to_owned(),
-                seconds => DurationInWords(seconds).to_string(),
-            };
-            format!("{}, {ago} ago", time_in_words(since))
-        });
+        let since = since.map(|since| format!("{}, {}", time_in_words(since), ago(since, now)));
         let until = until.filter(|until| *until < NEVER).map(|until| {
             let left = DurationInWords(until.saturating_sub(now));
             format!("{}, in {left} at the latest", time_in_words(until))
@@ -187,16 +177,5 @@ impl Portal {
             until: until.unwrap_or_default(),
         };
         (method, times)
-    }
-}
-
-/// `2026-11-30 20:46 UTC`: what time it is where the browser is, only a script could say.
-fn time_in_words(seconds: u64) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-    let stamp = time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
-    let stamp = stamp.unwrap_or_default();
-    match (stamp.get(..10), stamp.get(11..16)) {
-        (Some(date), Some(clock)) => format!("{date} {clock} UTC"),
-        _ => stamp,
     }
 }

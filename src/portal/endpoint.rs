@@ -33,7 +33,7 @@ pub enum PortalEndpoint {
     Logout,
     /// `{prefix}/me`: who the caller is.
     Me,
-    /// `{prefix}/account`: the same for people.
+    /// `{prefix}/account`: the same for people, who may change something there.
     Account,
     /// `/.well-known/jwks.json`: the public keys that tokens are verified with.
     Keys,
@@ -68,7 +68,9 @@ impl PortalEndpoint {
     /// Whether the endpoint supports the method. The unknown one treats every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
         match self {
-            Self::Login => matches!(*method, Method::GET | Method::HEAD | Method::POST),
+            Self::Login | Self::Account => {
+                matches!(*method, Method::GET | Method::HEAD | Method::POST)
+            }
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => {
                 method == Method::POST
             }
@@ -78,7 +80,7 @@ impl PortalEndpoint {
             }
             // a look at the head must not spend the code
             Self::Callback => method == Method::GET,
-            Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
+            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
                 method == Method::GET || method == Method::HEAD
             }
             Self::LoginWith => method == Method::GET || method == Method::HEAD,
@@ -89,14 +91,12 @@ impl PortalEndpoint {
     /// The value of `Allow` (RFC 9110, section 10.2.1).
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Self::Login => "GET, HEAD, POST",
+            Self::Login | Self::Account => "GET, HEAD, POST",
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => "POST",
             Self::Introspect | Self::Revoke => "POST",
             Self::ServerMetadata | Self::ResourceMetadata => "GET, HEAD, OPTIONS",
             Self::Callback => "GET",
-            Self::Me | Self::Account | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
-                "GET, HEAD"
-            }
+            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => "GET, HEAD",
             Self::LoginWith => "GET, HEAD",
             Self::Unknown => "",
         }

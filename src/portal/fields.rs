@@ -154,7 +154,8 @@ pub(super) fn extras(format: &BodyFormat, body: &[u8]) -> FormExtras {
     extras
 }
 
-fn readable_pairs(format: &BodyFormat, body: &[u8]) -> Vec<FormField> {
+/// The fields of a form that can be read, in their order.
+pub(super) fn readable_pairs(format: &BodyFormat, body: &[u8]) -> Vec<FormField> {
     match format {
         BodyFormat::Form => form::pairs(body).filter_map(Result::ok).collect(),
         BodyFormat::Multipart(Some(boundary)) => {

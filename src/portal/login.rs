@@ -286,7 +286,7 @@ impl Portal {
     }
 
     /// Checks the password where the name is known: in the user list, else in the directory. A right one is not recorded yet.
-    async fn authenticate_password(
+    pub(super) async fn authenticate_password(
         &self,
         request: LoginRequest,
         client: IpAddr,

@@ -31,6 +31,7 @@ mod me;
 mod metadata;
 mod multipart;
 mod page;
+mod place;
 mod redirect_loop;
 mod refresh;
 mod refused;
@@ -39,10 +40,12 @@ mod return_path;
 mod revoke;
 mod second_factor;
 mod second_step;
+mod settings;
 mod shown_factor;
 mod sign_in;
 mod signed_in;
 mod visitor;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +67,7 @@ pub use me::PortalCaller;
 pub use refresh::SessionEvent;
 pub use refused::RefusedRequest;
 pub use return_path::ReturnPath;
+pub use settings::{AccountChange, AccountEvent, OwnPasswords};
 pub use shown_factor::ShownFactor;
 pub use visitor::Visitor;
 
@@ -77,7 +81,7 @@ use crate::oidc::Provider;
 use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
-use crate::users::{Directory, Hasher, RegisteredClient};
+use crate::users::{Directory, Hasher, PasswordChanges, RegisteredClient};
 use crate::wire::{self, Challenges, Intake, OwnPaths, ResourceMetadata, SessionCookie};
 
 /// The settings of the endpoints.
@@ -108,6 +112,10 @@ pub struct PortalSettings {
     pub clients: Vec<RegisteredClient>,
     /// Whether there are public keys that tokens are verified with. Default: no.
     pub has_public_keys: bool,
+    /// Whether users of the list may change their own passwords. Default: no.
+    pub own_passwords: OwnPasswords,
+    /// Whether second factors that people add themselves are there after a restart. Default: no, and they add none.
+    pub keeps_factors: bool,
     /// What is said of services as protected resources. Default: nothing.
     pub resource_metadata: Option<ResourceMetadata>,
 }
@@ -120,6 +128,7 @@ pub struct Portal {
     ldap: Option<Arc<LdapDirectory>>,
     issuer: TokenIssuer,
     hasher: Hasher,
+    password_changes: Option<PasswordChanges>,
     sessions: Sessions,
     browsers: Arc<CookieSessions>,
     docs: Docs,
@@ -153,6 +162,8 @@ pub struct PortalReply {
     pub provider_login: Option<ProviderLoginEvent>,
     /// Set where a refresh token was shown, or somebody logged out.
     pub session: Option<SessionEvent>,
+    /// Set where somebody changed something of their own account, or could not.
+    pub account: Option<AccountEvent>,
     /// Why a browser's form was refused before anything in it counted.
     pub refusal: Option<String>,
 }
@@ -172,6 +183,8 @@ impl Default for PortalSettings {
             providers: Vec::new(),
             clients: Vec::new(),
             has_public_keys: false,
+            own_passwords: OwnPasswords::Off,
+            keeps_factors: false,
             resource_metadata: None,
         }
     }
@@ -194,6 +207,7 @@ impl Portal {
             ldap: None,
             issuer,
             hasher,
+            password_changes: None,
             sessions,
             browsers,
             docs,
@@ -302,7 +316,7 @@ impl Portal {
                 PortalEndpoint::Backchannel => {
                     BodyFormat::of(&head.headers) == Some(BodyFormat::Form)
                 }
-                PortalEndpoint::Logout if form => own_site(),
+                PortalEndpoint::Logout | PortalEndpoint::Account if form => own_site(),
                 PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
                 PortalEndpoint::Me
                 | PortalEndpoint::LoginWith
@@ -362,7 +376,9 @@ impl Portal {
                 Box::pin(self.end_at_provider(intake, body, now)).await
             }
             Some(PortalEndpoint::Me) => me::answer(caller, context.challenges).into(),
-            Some(PortalEndpoint::Account) => self.answer_account(intake, context).into(),
+            Some(PortalEndpoint::Account) => {
+                Box::pin(self.answer_account(intake, body, context)).await
+            }
             Some(PortalEndpoint::Keys) => keys::answer(&self.settings.jwks).into(),
             Some(PortalEndpoint::Docs) => self.docs.page().into(),
             Some(PortalEndpoint::OpenApi) => self.docs.document().into(),

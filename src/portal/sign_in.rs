@@ -15,6 +15,7 @@ use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
 use super::me::PortalCaller;
 use super::page::{PageQuery, SignInReason, see_other, show};
+use super::place::place_of;
 use super::redirect_loop::RedirectLoopGuard;
 use super::rejection::FormRejection;
 use super::return_path::ReturnPath;
@@ -265,12 +266,9 @@ impl Portal {
         };
         self.end_replaced(intake, now).await?;
         // one that nobody could list or end does not begin
-        let mut record = BrowserSession {
-            subject: subject.clone(),
-            begun_at: now,
-            expires_at: self.browsers.latest_end(now),
-            provider,
-        };
+        let record = BrowserSession::begun(subject, now, self.browsers.latest_end(now));
+        let mut record = record.at_place(place_of(intake));
+        record.provider = provider;
         // where a provider has a refresh token stands a word that says nothing: it is renewed all the same
         record.seal_refresh_token(id, self.browsers.sealer(), &LDAP.into());
         self.sessions
@@ -402,13 +400,13 @@ fn notice(reason: SignInReason, identity: &Identity) -> String {
 }
 
 /// After how many seconds an answer asks to try again.
-fn retry_after(response: &Response<Bytes>) -> Option<u64> {
+pub(super) fn retry_after(response: &Response<Bytes>) -> Option<u64> {
     let value = response.headers().get(RETRY_AFTER)?;
     value.to_str().ok()?.parse().ok()
 }
 
 /// The message for people where programs get an error.
-fn words(status: StatusCode, retry_after: Option<u64>) -> Cow<'static, str> {
+pub(super) fn words(status: StatusCode, retry_after: Option<u64>) -> Cow<'static, str> {
     let again = || {
         let seconds = retry_after.unwrap_or_default().max(1);
         DurationInWords(seconds)

@@ -20,6 +20,7 @@ mod manager;
 mod operators;
 mod outbox;
 mod parking;
+mod password_change;
 mod prefixed;
 mod proxy_protocol;
 mod rejections;

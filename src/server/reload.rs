@@ -20,6 +20,7 @@ use crate::session::StateSettings;
 use crate::telemetry::audit::AuditSink;
 use crate::telemetry::events::Events;
 use crate::telemetry::metrics::{Metrics, ReloadOutcome};
+use crate::users::{PasswordChanges, PasswordOrder};
 
 /// How long the files must be left alone before they are read: editors and deployments write in several steps.
 const QUIET: Duration = Duration::from_millis(200);
@@ -43,6 +44,35 @@ impl Trigger {
             Self::Signal => ManagerWaits::Yes,
             Self::FilesChanged | Self::NewlyWatched | Self::Stop => ManagerWaits::No,
         }
+    }
+}
+
+/// What the thread is told.
+enum Word {
+    Reload(Trigger),
+    /// Somebody has chosen another password: the user list is changed, and read again.
+    Change(PasswordOrder),
+}
+
+/// Both ends of what the thread is told. They are made before it: what it replaces holds the sending end.
+pub(super) struct ReloadQueue {
+    words: Sender<Word>,
+    received: Receiver<Word>,
+}
+
+impl ReloadQueue {
+    pub(super) fn new() -> Self {
+        let (words, received) = channel();
+        Self { words, received }
+    }
+
+    /// Where people's changes of their passwords go.
+    pub(super) fn password_changes(&self) -> PasswordChanges {
+        let words = self.words.clone();
+        PasswordChanges::new(move |order| {
+            // whoever waits hears of it where the thread is gone: the order is dropped
+            let _ = words.send(Word::Change(order));
+        })
     }
 }
 
@@ -86,7 +116,7 @@ enum Transport {
 
 /// Asks for a reload; dropping it ends the reloads.
 pub(super) struct Reloads {
-    triggers: Sender<Trigger>,
+    words: Sender<Word>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,15 +141,16 @@ impl Fixed {
 impl Reloads {
     /// Watches the files from now on, on a thread of its own: reading 100,000 users takes a while.
     pub(super) fn start(
+        queue: ReloadQueue,
         request: LoadRequest,
         present: LoadedFiles,
         target: ReloadTarget,
     ) -> std::io::Result<Self> {
-        let (triggers, received) = channel();
-        let changes = triggers.clone();
+        let ReloadQueue { words, received } = queue;
+        let changes = words.clone();
         let watch = FileWatch::start(move || {
             // it fails only where the thread is gone
-            let _ = changes.send(Trigger::FilesChanged);
+            let _ = changes.send(Word::Reload(Trigger::FilesChanged));
         });
         let last = Last::Accepted;
         let mut reloader = Reloader {
@@ -127,7 +158,7 @@ impl Reloads {
             present,
             target,
             watch,
-            triggers: triggers.clone(),
+            words: words.clone(),
             last,
             retired_snapshots: RetiredSnapshots::new(),
         };
@@ -136,7 +167,7 @@ impl Reloads {
             .name("reload".to_owned())
             .spawn(move || reloader.run(&received))?;
         Ok(Self {
-            triggers,
+            words,
             thread: Some(thread),
         })
     }
@@ -144,25 +175,25 @@ impl Reloads {
     /// Reads the configuration again, whether or not a file has changed.
     pub(super) fn request(&self) {
         // it fails only where the thread is gone, and then nothing can be done
-        let _ = self.triggers.send(Trigger::Signal);
+        let _ = self.words.send(Word::Reload(Trigger::Signal));
     }
 }
 
 impl Drop for Reloads {
     fn drop(&mut self) {
-        let _ = self.triggers.send(Trigger::Stop);
+        let _ = self.words.send(Word::Reload(Trigger::Stop));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-struct Reloader {
-    request: LoadRequest,
+pub(super) struct Reloader {
+    pub(super) request: LoadRequest,
     present: LoadedFiles,
     target: ReloadTarget,
     watch: FileWatch,
-    triggers: Sender<Trigger>,
+    words: Sender<Word>,
     last: Last,
     retired_snapshots: RetiredSnapshots<Snapshot>,
 }
@@ -190,30 +221,42 @@ impl Last {
 }
 
 impl Reloader {
-    fn run(mut self, triggers: &Receiver<Trigger>) {
-        while let Some(trigger) = self.next(triggers) {
-            let trigger = match trigger {
-                Trigger::FilesChanged | Trigger::NewlyWatched => settle(trigger, triggers),
-                Trigger::Signal | Trigger::Stop => trigger,
+    fn run(mut self, words: &Receiver<Word>) {
+        let mut orders = Vec::new();
+        while let Some(word) = self.next(words) {
+            let trigger = match word {
+                Word::Reload(trigger @ (Trigger::FilesChanged | Trigger::NewlyWatched)) => {
+                    Some(settle(trigger, words, &mut orders))
+                }
+                Word::Reload(trigger) => Some(trigger),
+                Word::Change(order) => {
+                    orders.push(order);
+                    None
+                }
             };
-            if trigger == Trigger::Stop {
+            if trigger == Some(Trigger::Stop) {
                 return;
             }
-            self.reload(trigger);
+            if let Some(trigger) = trigger {
+                self.reload(trigger);
+            }
+            for order in orders.drain(..) {
+                self.change_password(order);
+            }
             self.retired_snapshots.after_reading();
         }
     }
 
     /// Tidies up while nothing else is to do.
-    fn next(&mut self, triggers: &Receiver<Trigger>) -> Option<Trigger> {
+    fn next(&mut self, words: &Receiver<Word>) -> Option<Word> {
         while let Some(pause) = self.retired_snapshots.pause() {
-            match triggers.recv_timeout(pause) {
-                Ok(trigger) => return Some(trigger),
+            match words.recv_timeout(pause) {
+                Ok(word) => return Some(word),
                 Err(RecvTimeoutError::Timeout) => self.retired_snapshots.clear(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
-        triggers.recv().ok()
+        words.recv().ok()
     }
 
     fn reload(&mut self, trigger: Trigger) {
@@ -257,7 +300,7 @@ impl Reloader {
             == Coverage::Grown
         {
             // it ends: what is watched already does not grow again
-            let _ = self.triggers.send(Trigger::NewlyWatched);
+            let _ = self.words.send(Word::Reload(Trigger::NewlyWatched));
         }
     }
 
@@ -276,7 +319,7 @@ impl Reloader {
         }
     }
 
-    fn apply(&mut self, loaded: Loaded) {
+    pub(super) fn apply(&mut self, loaded: Loaded) {
         report(&loaded.warnings);
         if Fixed::of(&loaded.config) == self.present.fixed {
             self.target.loads.needs_no_restart();
@@ -335,19 +378,25 @@ impl Reloader {
     }
 }
 
-/// Waits until the files are unchanged for a moment; gives the next action.
-fn settle(first: Trigger, triggers: &Receiver<Trigger>) -> Trigger {
+/// Waits until the files are unchanged for a moment, or somebody waits for a change of a password; gives the next action.
+fn settle(first: Trigger, words: &Receiver<Word>, orders: &mut Vec<PasswordOrder>) -> Trigger {
     let (mut trigger, latest) = (first, ambient::now() + LONGEST_WAIT);
     loop {
         let left = latest.saturating_duration_since(ambient::now());
         if left.is_zero() {
             return trigger;
         }
-        match triggers.recv_timeout(QUIET.min(left)) {
-            Ok(Trigger::FilesChanged) => trigger = Trigger::FilesChanged,
-            Ok(Trigger::NewlyWatched) => {}
-            Ok(Trigger::Signal) => return Trigger::Signal,
-            Ok(Trigger::Stop) | Err(RecvTimeoutError::Disconnected) => return Trigger::Stop,
+        match words.recv_timeout(QUIET.min(left)) {
+            Ok(Word::Change(order)) => {
+                orders.push(order);
+                return trigger;
+            }
+            Ok(Word::Reload(Trigger::FilesChanged)) => trigger = Trigger::FilesChanged,
+            Ok(Word::Reload(Trigger::NewlyWatched)) => {}
+            Ok(Word::Reload(Trigger::Signal)) => return Trigger::Signal,
+            Ok(Word::Reload(Trigger::Stop)) | Err(RecvTimeoutError::Disconnected) => {
+                return Trigger::Stop;
+            }
             Err(RecvTimeoutError::Timeout) => return trigger,
         }
     }

@@ -15,7 +15,7 @@ use super::capacity::Room;
 use super::listen::{ListenAddress, ListenError, bind_all, bind_alone};
 use super::manager;
 use super::operators::Standing;
-use super::reload::{Fixed, LoadedFiles, ReloadTarget, Reloads, report};
+use super::reload::{Fixed, LoadedFiles, ReloadQueue, ReloadTarget, Reloads, report};
 use super::signals::Signals;
 use super::sinks::Sinks;
 use super::start::{self, StartSettings, Wait};
@@ -114,8 +114,9 @@ pub fn run(settings: GatewaySettings, ready: impl FnOnce(&Bound)) -> Result<(), 
     let admin = config.admin.map(bind_alone).transpose()?;
     let loads = Arc::new(Loads::new(operators::load(&settings.loaded)));
     let cores = settings.request.cores;
-    let process_state = process_state(config, cores, &runtime, &metrics)?;
-    let process = Process::open(settings, process_state, metrics, loads)?;
+    let queue = ReloadQueue::new();
+    let process_state = process_state(config, cores, &runtime, (&metrics, &queue))?;
+    let process = Process::open(settings, (process_state, queue), metrics, loads)?;
     process.serve(&runtime, admin, signals, ready)
 }
 
@@ -136,7 +137,7 @@ struct Process {
 impl Process {
     fn open(
         settings: GatewaySettings,
-        process_state: ProcessState,
+        (process_state, queue): (ProcessState, ReloadQueue),
         metrics: Arc<Metrics>,
         loads: Arc<Loads>,
     ) -> Result<Self, RunError> {
@@ -167,7 +168,7 @@ impl Process {
             fixed,
         };
         Ok(Self {
-            reloads: Reloads::start(settings.request, present, target)?,
+            reloads: Reloads::start(queue, settings.request, present, target)?,
             process_state,
             shared,
             tls,
@@ -272,7 +273,7 @@ fn process_state(
     config: &Config,
     cores: usize,
     runtime: &Runtime,
-    metrics: &Arc<Metrics>,
+    (metrics, queue): (&Arc<Metrics>, &ReloadQueue),
 ) -> Result<ProcessState, RunError> {
     let runtime = runtime.handle();
     let issuer_keys = Arc::new(KeySources::new(runtime.clone(), Arc::clone(metrics)));
@@ -280,6 +281,7 @@ fn process_state(
     let sessions = Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?;
     Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,
+        password_changes: queue.password_changes(),
         renewals: Renewals::start(sessions.clone(), &ambient::hash_state())
             .map_err(StateError::System)?,
         sessions,

@@ -5,7 +5,7 @@
 
 use super::browser::{
     BeginBrowser, BrowserJob, BrowserSession, EndSelected, EndedSessions, ListSessions, OnceKey,
-    Renewal, Selection, SessionPage, SessionSelector, UpdateBrowser,
+    Renewal, Selection, SessionPage, SessionSelector, UpdateBrowser, UsedBrowser,
 };
 use super::job::Job;
 use super::reply::{JobReply, StoreUnavailable};
@@ -66,6 +66,17 @@ impl Sessions {
         };
         self.browser(|reply| BrowserJob::Update(update, reply))
             .await
+    }
+
+    /// Leaves word that the cookie of a session was renewed at `now`, which counts as its last use. It waits for nobody: a
+    /// word that is lost is missing from a list. `last_second`: when the session ends at the latest.
+    pub fn browser_used(&self, session: SessionId, last_second: u64, now: u64) {
+        let used = UsedBrowser {
+            session,
+            now,
+            last_second,
+        };
+        drop(self.place(|reply| Job::Browser(BrowserJob::Used(used, reply))));
     }
 
     /// Uses something that is good once, and would be refused from `until` on anyway. `false`: it was used before, by

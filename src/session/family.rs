@@ -42,6 +42,9 @@ pub(super) struct Family {
     /// The greatest number of its tokens; 0 in what an earlier version has written.
     #[serde(default)]
     generation: u64,
+    /// When a token was last exchanged; 0 where none was, and in what an earlier version has written.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    used_at: u64,
     /// The good tokens, the one that was made last at the end.
     lines: Vec<Line>,
 }
@@ -117,6 +120,7 @@ impl Family {
             opened_at: now,
             sign_in: SignIn::default(),
             generation: 1,
+            used_at: 0,
             lines: vec![line],
         }
     }
@@ -155,6 +159,7 @@ impl Family {
             self.lines.remove(0);
         }
         self.generation = self.generation.saturating_add(1);
+        self.used_at = now;
         self.lines.push(Line {
             current: exchange.fresh,
             expires_at: now.saturating_add(ttl),
@@ -175,6 +180,11 @@ impl Family {
             None => forgotten?.issued_at.saturating_add(look.ttl),
         };
         Some(end).filter(|end| *end > look.now)
+    }
+
+    /// When a token of it was last exchanged; `None` where that is not known.
+    pub(super) fn used_at(&self) -> Option<u64> {
+        Some(self.used_at).filter(|at| *at > 0)
     }
 
     /// The number of the token that was made last.
@@ -213,6 +223,11 @@ impl Family {
             })
             .cloned()
     }
+}
+
+/// For serde, which passes a reference.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

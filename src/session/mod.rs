@@ -42,7 +42,7 @@ pub use attempt::{
 };
 pub use browser::{
     BrowserIdentity, BrowserSession, EndedSessions, ListedSession, OnceKey, OnceUse,
-    ProviderSession, SessionKind, SessionPage, SessionSelector,
+    ProviderSession, SessionKind, SessionPage, SessionPlace, SessionSelector,
 };
 pub use factor_store::FactorError;
 pub use factors::{

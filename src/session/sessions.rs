@@ -400,7 +400,7 @@ impl Sessions {
     }
 
     /// Puts a job into the queue.
-    fn place<T>(
+    pub(super) fn place<T>(
         &self,
         job: impl FnOnce(JobReply<T>) -> Job,
     ) -> Result<oneshot::Receiver<Result<T, StoreUnavailable>>, StoreUnavailable> {

@@ -1,4 +1,4 @@
-//! A bounded pool of threads that check passwords, so that a storm of logins slows nothing else.
+//! A bounded pool of threads that check and hash passwords, so that a storm of logins slows nothing else.
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +9,7 @@ use std::{fmt, io, thread};
 use tokio::sync::oneshot;
 
 use super::password::{Password, PasswordHash, check};
+use crate::ambient;
 
 /// The size of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +40,17 @@ pub(super) struct PasswordCheck {
     pub(super) padding: Vec<PasswordHash>,
 }
 
-struct Job {
-    candidate: Password,
-    against: PasswordCheck,
-    answer: oneshot::Sender<bool>,
+enum Job {
+    Check {
+        candidate: Password,
+        against: PasswordCheck,
+        answer: oneshot::Sender<bool>,
+    },
+    Hash {
+        password: Password,
+        cost: u32,
+        answer: oneshot::Sender<Option<String>>,
+    },
 }
 
 /// What a thread does with a hash: one run. An argument, so that tests can count and stop runs.
@@ -82,7 +90,7 @@ impl Hasher {
     ) -> Result<bool, Busy> {
         let (answer, answered) = oneshot::channel();
         self.queue
-            .try_send(Job {
+            .try_send(Job::Check {
                 candidate,
                 against,
                 answer,
@@ -90,22 +98,54 @@ impl Hasher {
             .map_err(|_| Busy)?;
         answered.await.map_err(|_| Busy)
     }
+
+    /// The bcrypt hash of a password that somebody chose.
+    ///
+    /// # Errors
+    /// [`Busy`], at once where the queue is full, and where bcrypt takes no such password or cost.
+    pub async fn hash(&self, password: Password, cost: u32) -> Result<String, Busy> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Hash {
+            password,
+            cost,
+            answer,
+        };
+        self.queue.try_send(job).map_err(|_| Busy)?;
+        answered.await.ok().flatten().ok_or(Busy)
+    }
 }
 
 impl Job {
-    fn run(&self, check: &Check) -> bool {
-        let PasswordCheck {
-            hash,
-            enabled,
-            padding,
-        } = &self.against;
-        let matches = hash
+    /// A panic drops the sender of the answer, and whoever waits for it learns that the job broke off. What nobody waits
+    /// for is not done.
+    fn run(self, check: &Check) {
+        match self {
+            Self::Check { answer, .. } if answer.is_closed() => {}
+            Self::Check {
+                candidate,
+                against,
+                answer,
+            } => drop(answer.send(against.run(&candidate, check))),
+            Self::Hash { answer, .. } if answer.is_closed() => {}
+            Self::Hash {
+                password,
+                cost,
+                answer,
+            } => drop(answer.send(ambient::hash_password(password.as_str(), cost).ok())),
+        }
+    }
+}
+
+impl PasswordCheck {
+    fn run(&self, candidate: &Password, check: &Check) -> bool {
+        let matches = self
+            .hash
             .as_ref()
-            .is_some_and(|hash| check(&self.candidate, hash));
-        let accepted = matches && *enabled;
+            .is_some_and(|hash| check(candidate, hash));
+        let accepted = matches && self.enabled;
         if !accepted {
-            for dummy in padding {
-                check(&self.candidate, dummy);
+            for dummy in &self.padding {
+                check(candidate, dummy);
             }
         }
         accepted
@@ -118,13 +158,8 @@ const NICE: i32 = 10;
 fn work(jobs: &Mutex<Receiver<Job>>, check: &Check) {
     stand_back();
     while let Some(job) = next(jobs) {
-        if job.answer.is_closed() {
-            continue;
-        }
-        // Without an answer the sender is dropped, and whoever waits for it learns that the check broke off.
-        if let Ok(matches) = catch_unwind(AssertUnwindSafe(|| job.run(check))) {
-            let _ = job.answer.send(matches);
-        }
+        // the panic has said so itself
+        let _ = catch_unwind(AssertUnwindSafe(|| job.run(check)));
     }
 }
 

@@ -8,6 +8,7 @@ mod hash_error;
 mod hash_kind;
 mod hasher;
 mod login;
+mod new_password;
 mod password;
 mod user_name;
 mod work;
@@ -18,6 +19,10 @@ pub use directory::{Directory, Enrolment, User, UserRefusal};
 pub use hash_error::{ForeignHash, HashError};
 pub use hasher::{Busy, Hasher, HasherSettings};
 pub use login::{LoginFailure, authenticate};
+pub use new_password::{
+    NewPasswordFlaw, NewPasswordHash, PasswordChangeError, PasswordChanges, PasswordOrder,
+    SHORTEST_PASSWORD,
+};
 pub use password::{Password, PasswordHash};
 pub use user_name::is_user_name;
 pub use work::Work;

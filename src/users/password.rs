@@ -155,6 +155,10 @@ impl Password {
         self.0.clone()
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether it is longer than bcrypt reads.
     pub(super) fn is_too_long(&self) -> bool {
         self.0.len() > BCRYPT_BYTES

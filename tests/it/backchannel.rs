@@ -128,12 +128,7 @@ fn sign_in_at(store: &Sessions, gateway: &Gateway, sub: &str, sid: Option<&str>)
         checked_at: now,
         turn: 0,
     };
-    let record = BrowserSession {
-        subject: "rita".into(),
-        begun_at: now,
-        expires_at: now + 3600,
-        provider: Some(Box::new(provider)),
-    };
+    let record = BrowserSession::begun("rita", now, now + 3600).at_provider(provider);
     let times = Times {
         now,
         ttl: 3600,

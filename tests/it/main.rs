@@ -11,6 +11,8 @@
 mod support;
 
 mod access;
+mod account;
+mod account_factors;
 mod admin;
 mod admin_api;
 mod algorithms;

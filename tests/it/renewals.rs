@@ -117,25 +117,21 @@ impl Replica {
             ambient::unix_seconds(),
         );
         let first = format!("first of {session}");
-        let mut record = BrowserSession {
-            subject: "alice".into(),
-            begun_at: now - 900,
-            expires_at: now + LIFE,
-            provider: Some(Box::new(ProviderSession {
-                name: "corp".into(),
-                fingerprint: "f00d".into(),
-                sub: "1".into(),
-                sid: Some("s".into()),
-                auth_time: None,
-                refresh_token: None,
-                id_token: None,
-                roles: vec!["staff".into()],
-                display_name: None,
-                email: None,
-                checked_at: now - 900,
-                turn: 0,
-            })),
-        };
+        let begun = BrowserSession::begun("alice", now - 900, now + LIFE);
+        let mut record = begun.at_provider(ProviderSession {
+            name: "corp".into(),
+            fingerprint: "f00d".into(),
+            sub: "1".into(),
+            sid: Some("s".into()),
+            auth_time: None,
+            refresh_token: None,
+            id_token: None,
+            roles: vec!["staff".into()],
+            display_name: None,
+            email: None,
+            checked_at: now - 900,
+            turn: 0,
+        });
         record.seal_refresh_token(session, self.browsers.sealer(), &first.into());
         self.sessions
             .begin_browser(session, record, times())

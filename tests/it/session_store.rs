@@ -45,32 +45,24 @@ fn session() -> SessionId {
 
 fn local(subject: &str) -> BrowserSession {
     let now = ambient::unix_seconds();
-    BrowserSession {
-        subject: subject.into(),
-        begun_at: now,
-        expires_at: now + LIFE,
-        provider: None,
-    }
+    BrowserSession::begun(subject, now, now + LIFE)
 }
 
 fn at_provider(subject: &str, sub: &str, sid: Option<&str>) -> BrowserSession {
-    BrowserSession {
-        provider: Some(Box::new(ProviderSession {
-            name: "corp".into(),
-            fingerprint: "Zm9vYmFy".into(),
-            sub: sub.into(),
-            sid: sid.map(Into::into),
-            auth_time: Some(ambient::unix_seconds()),
-            refresh_token: None,
-            id_token: None,
-            roles: vec!["staff".into()],
-            display_name: None,
-            email: None,
-            checked_at: ambient::unix_seconds(),
-            turn: 0,
-        })),
-        ..local(subject)
-    }
+    local(subject).at_provider(ProviderSession {
+        name: "corp".into(),
+        fingerprint: "Zm9vYmFy".into(),
+        sub: sub.into(),
+        sid: sid.map(Into::into),
+        auth_time: Some(ambient::unix_seconds()),
+        refresh_token: None,
+        id_token: None,
+        roles: vec!["staff".into()],
+        display_name: None,
+        email: None,
+        checked_at: ambient::unix_seconds(),
+        turn: 0,
+    })
 }
 
 /// All that is listed, as kind, user and provider.

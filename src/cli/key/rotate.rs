@@ -17,9 +17,8 @@ use super::confirm::{Purpose, wait_for};
 use super::place::{KeyPlace, Spelling};
 use crate::cli::load::load;
 use crate::cli::printing::{print, say};
-use crate::cli::replace::{create_like, replace};
 use crate::config::edit::{KeyChange, WrittenKey, WrittenKeys, edit_keys, read_keys};
-use crate::config::{Config, KeyLife};
+use crate::config::{Config, KeyLife, create_like, replace};
 use crate::token::Algorithm;
 
 /// Put a new key in the place of the one that signs tokens, and log nobody out

@@ -72,8 +72,9 @@ impl RunningGateway {
             SessionSelector::Id(id) => json!({ "id": id.to_string() }),
             SessionSelector::ProviderSid(..)
             | SessionSelector::ProviderSub(..)
-            | SessionSelector::ProviderSubWithoutSid(..) => {
-                bail!("a provider ends its sessions itself")
+            | SessionSelector::ProviderSubWithoutSid(..)
+            | SessionSelector::UserExcept(..) => {
+                bail!("providers and people end their sessions themselves")
             }
         };
         let answer = self.ask("/api/sessions/end", Some(body))?;

@@ -1,48 +1,34 @@
-//! The users file as commands see it: valid before, valid after.
+//! The users file as commands see it.
 
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-use anyhow::{Context as _, anyhow};
-use rustix::fs::{FlockOperation, flock};
 
 use crate::cli::load::shown;
 use crate::cli::load_request;
-use crate::cli::replace::replace;
-use crate::config::edit::{Change, edit};
-use crate::config::{LoadRequest, UsersPlace, find_users, read_users};
+use crate::config::edit::Change;
+use crate::config::{LoadRequest, UserListError, UserListFile};
 use crate::users::User;
 
-/// What a list without users looks like.
-const NOBODY: &str = "users: {}\n";
-
 /// The users file of a configuration.
-pub(super) struct Store {
-    request: LoadRequest,
-    place: UsersPlace,
-}
+pub(super) struct Store(UserListFile<LoadRequest>);
 
 impl Store {
     pub(super) fn open(config: &Path) -> anyhow::Result<Self> {
-        let request = load_request(config);
-        let place = find_users(&request).map_err(shown)?;
-        Ok(Self { request, place })
+        let file = UserListFile::open(load_request(config)).map_err(shown)?;
+        Ok(Self(file))
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.place.path
+        self.0.path()
     }
 
     pub(super) fn request(&self) -> &LoadRequest {
-        &self.request
+        self.0.request()
     }
 
     /// All users, in the order of the file.
     pub(super) fn users(&self) -> anyhow::Result<Vec<Arc<User>>> {
-        let text = self.read()?;
-        self.parse(text.as_deref().unwrap_or(NOBODY))
+        told(self.0.users())
     }
 
     pub(super) fn knows(&self, user: &str) -> anyhow::Result<bool> {
@@ -54,52 +40,15 @@ impl Store {
 
     /// Makes one change, alone: another command waits until it is made.
     pub(super) fn change(&self, change: &Change) -> anyhow::Result<()> {
-        let target = self.target()?;
-        let _alone = lock(&target)?;
-        let before = self.read()?;
-        let text = before.as_deref().unwrap_or(NOBODY);
-        // a byte order mark is not for the parser
-        let (mark, text) = text
-            .strip_prefix('\u{feff}')
-            .map_or(("", text), |rest| ("\u{feff}", rest));
-        self.parse(text)?;
-        let after = edit(text, change).map_err(|error| anyhow!("{error}"))?;
-        self.parse(&after).context("the change was not made")?;
-        replace(&target, before.as_deref(), &format!("{mark}{after}"))
-    }
-
-    fn read(&self) -> anyhow::Result<Option<String>> {
-        match std::fs::read_to_string(self.path()) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                Err(error).with_context(|| format!("cannot read `{}`", self.path().display()))
-            }
-        }
-    }
-
-    fn parse(&self, text: &str) -> anyhow::Result<Vec<Arc<User>>> {
-        read_users(&self.request, &self.place, text).map_err(shown)
-    }
-
-    /// The file itself, where a link leads to it.
-    fn target(&self) -> anyhow::Result<PathBuf> {
-        let path = self.path();
-        match path.symlink_metadata() {
-            Ok(_) => path
-                .canonicalize()
-                .with_context(|| format!("cannot follow `{}`", path.display())),
-            Err(_) => std::path::absolute(path)
-                .with_context(|| format!("cannot find `{}`", path.display())),
-        }
+        told(self.0.change(std::slice::from_ref(change))).map(drop)
     }
 }
 
-/// Locks the folder of a file until the lock is dropped: the file itself is replaced, and a lock with it.
-fn lock(target: &Path) -> anyhow::Result<File> {
-    let folder = target.parent().unwrap_or(Path::new("/"));
-    let failed = || format!("cannot lock `{}`", folder.display());
-    let opened = File::open(folder).with_context(failed)?;
-    flock(&opened, FlockOperation::LockExclusive).with_context(failed)?;
-    Ok(opened)
+/// Problems are shown with their places.
+fn told<T>(result: Result<T, UserListError>) -> anyhow::Result<T> {
+    result.map_err(|error| match error {
+        UserListError::Problems(problems) => shown(problems),
+        UserListError::Invalid(problems) => shown(problems).context("the change was not made"),
+        other => other.into(),
+    })
 }

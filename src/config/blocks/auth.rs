@@ -120,6 +120,9 @@ pub(in crate::config) static LOGIN: Block = Block {
             .default(Shown::Text("optional")),
         Key::new("window", DURATION, "Within this time.").default(Shown::Text("2m")),
         Key::new("lockout", DURATION, "For so long after the last failure.").default(Shown::Text("5m")),
+        Key::new("change_password", Kind::Either(&[BOOLEAN, Kind::Only(Shown::Text("shared"))]),
+            "Whether people of the user list may change their own password at `/auth/account`: it is written into the users file. `shared`: with `state: redis://…` too, as all gateways read one file.")
+            .default(Shown::Flag(false)),
     ],
 };
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::access::Mode;
 use crate::analysis::simulation::SimulatedVerdict;
 use crate::config::proxy_protocol::{ProxiedTls, ProxyMode};
-use crate::config::settings::LogFormat;
+use crate::config::settings::{ChangePassword, LogFormat};
 use crate::factors::SecondFactorPolicy;
 use crate::oidc::{LogoutMode, SecretMethod, SubjectClaim, UsersMode};
 use crate::rates::CountedBy;
@@ -69,6 +69,12 @@ pub(in crate::config) const SECURE: Choices<SecureCookie> = &[
     ("auto", SecureCookie::Auto),
     ("true", SecureCookie::Always),
     ("false", SecureCookie::Never),
+];
+
+pub(in crate::config) const CHANGE_PASSWORD: Choices<ChangePassword> = &[
+    ("true", ChangePassword::On),
+    ("false", ChangePassword::Off),
+    ("shared", ChangePassword::Shared),
 ];
 
 pub(in crate::config) const SECOND_FACTOR: Choices<SecondFactorPolicy> = &[

@@ -41,6 +41,13 @@ pub enum Change {
         /// The hash.
         hash: String,
     },
+    /// Everything that was issued to a user before a time is refused.
+    RefuseTokensBefore {
+        /// Whose.
+        user: String,
+        /// `tokens_valid_after`, as written.
+        time: String,
+    },
     /// The secret of an authenticator app.
     AddTotp {
         /// Whose.
@@ -162,6 +169,13 @@ fn plan(root: &Node, change: &Change) -> Result<Patch, EditError> {
                 return Err(EditError::Elsewhere("password"));
             }
             Ok(set(present, user, "password", Fresh::Text(hash.clone())))
+        }
+        Change::RefuseTokensBefore { user, time } => {
+            let (present, key) = (find(user)?, "tokens_valid_after");
+            if model::member(present, key).is_some_and(model::names_variable) {
+                return Err(EditError::Elsewhere(key));
+            }
+            Ok(set(present, user, key, Fresh::Text(time.clone())))
         }
         Change::AddTotp { user, secret } => {
             let present = find(user)?;

@@ -143,11 +143,26 @@ impl<'t> Page<'t> {
             Value::List(items) if !self.is_flow(node) => self.end(items.last()?),
             // where the text of a literal block ends is a matter of white space
             Value::Quoted(_) if self.starts_with(node, '|') || self.starts_with(node, '>') => None,
-            Value::Plain(_) | Value::Quoted(_) | Value::Map(_) | Value::List(_) => {
-                self.offset(node.span.end)
-            }
+            Value::Quoted(_) => self.quoted_end(self.offset(node.span.start)?),
+            Value::Plain(_) | Value::Map(_) | Value::List(_) => self.offset(node.span.end),
             Value::Broken => None,
         }
+    }
+
+    /// Behind the quote that ends a text which begins here. The parser counts blanks, and a comment behind them, as part of it.
+    fn quoted_end(&self, start: usize) -> Option<usize> {
+        let quote = self.text[start..].chars().next()?;
+        let mut rest = self.text[start..].char_indices().skip(1).peekable();
+        while let Some((at, character)) = rest.next() {
+            match character {
+                '\\' if quote == '"' => drop(rest.next()),
+                // two are one in the text
+                '\'' if quote == '\'' && rest.next_if(|(_, next)| *next == '\'').is_some() => {}
+                _ if character == quote => return Some(start + at + 1),
+                _ => {}
+            }
+        }
+        None
     }
 
     /// Behind the last character of an entry; that is its colon where nothing follows.
@@ -305,8 +320,6 @@ impl<'t> Page<'t> {
         }
         let single = !matches!(entry.node.value, Value::Map(_) | Value::List(_));
         let (start, end) = (self.offset(entry.node.span.start)?, self.end(&entry.node)?);
-        // the end of a quoted text in braces may lie behind the space that follows it
-        let end = start + self.text[start..end].trim_end().len();
         single.then(|| (start..end, inline(value)))
     }
 

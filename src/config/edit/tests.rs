@@ -27,6 +27,13 @@ fn add_key(user: &str, name: &str) -> Change {
     }
 }
 
+fn refuse_before(user: &str) -> Change {
+    Change::RefuseTokensBefore {
+        user: user.to_owned(),
+        time: "2026-12-01T06:00:00Z".to_owned(),
+    }
+}
+
 fn set_password(user: &str) -> Change {
     Change::SetPassword {
         user: user.to_owned(),
@@ -74,6 +81,33 @@ fn a_block_keeps_its_comments_order_and_indentation() {
         BLOCK,
         &set_password("alice"),
         &BLOCK.replace("$2b$12$old", "$2b$12$new"),
+    );
+    for quoted in ["\"$2b$12$o\\\"ld\"", "'$2b$12$o''ld'"] {
+        let text = |password: &str| {
+            format!(
+                "users:\n  alice:\n    password: {password} # from 2025\n    roles: [a]\n  bob: {{}}\n"
+            )
+        };
+        check(&text(quoted), &set_password("alice"), &text("$2b$12$new"));
+        let braces = |password: &str| format!("users:\n  alice: {{ password: {password} }} # c\n");
+        check(
+            &braces(quoted),
+            &set_password("alice"),
+            &braces("$2b$12$new"),
+        );
+    }
+    check(
+        BLOCK,
+        &refuse_before("alice"),
+        &BLOCK.replace(
+            "        roles: [recruiter]\n",
+            "        roles: [recruiter]\n        tokens_valid_after: \"2026-12-01T06:00:00Z\"\n",
+        ),
+    );
+    check(
+        "users:\n  a: { tokens_valid_after: 2026-01-01T00:00:00Z, roles: [b] } # c\n",
+        &refuse_before("a"),
+        "users:\n  a: { tokens_valid_after: \"2026-12-01T06:00:00Z\", roles: [b] } # c\n",
     );
     check(
         BLOCK,

@@ -110,6 +110,7 @@ pub(super) fn auth(
                 provider_origins: providers.origins,
                 session,
                 attempts: login.attempts,
+                change_password: login.change_password,
                 second_factor: login.second_factor,
                 theme: login.theme,
                 verify: verify.unwrap_or_default(),

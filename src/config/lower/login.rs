@@ -9,6 +9,7 @@ use crate::config::files::reason;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
+use crate::config::settings::ChangePassword;
 use crate::config::yaml::Entry;
 use crate::factors::SecondFactorPolicy;
 use crate::pages::{PageKind, Theme};
@@ -19,6 +20,7 @@ pub(super) struct Login {
     /// The pages; `None` where nobody signs in with a browser.
     pub(super) theme: Option<Theme>,
     pub(super) attempts: AttemptLimits,
+    pub(super) change_password: ChangePassword,
     pub(super) second_factor: SecondFactorPolicy,
 }
 
@@ -28,6 +30,7 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
         return Login {
             theme: Some(Theme::builtin("Sign in")),
             attempts: AttemptLimits::default(),
+            change_password: ChangePassword::Off,
             second_factor: SecondFactorPolicy::default(),
         };
     };
@@ -40,11 +43,13 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
         templates(&entry, &mut theme, reader);
     }
     let attempts = attempts(&mut section, reader);
+    let change_password = section.choice("change_password", blocks::CHANGE_PASSWORD, reader);
     let second_factor = section.choice("second_factor", blocks::SECOND_FACTOR, reader);
     section.finish(reader);
     Login {
         theme: page.then_some(theme),
         attempts,
+        change_password: change_password.unwrap_or_default(),
         second_factor: second_factor.unwrap_or_default(),
     }
 }

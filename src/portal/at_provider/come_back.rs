@@ -23,6 +23,7 @@ use crate::pages::{PassingPage, Theme};
 use crate::portal::login::log_safe_name;
 use crate::portal::me::PortalCaller;
 use crate::portal::page::{SignInReason, pass_on, see_other};
+use crate::portal::place::place_of;
 use crate::portal::redirect_loop::RedirectLoopGuard;
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
@@ -220,7 +221,7 @@ impl Portal {
         let away = |_: StoreUnavailable| Failure::of(ProviderDenial::StateAway);
         self.end_replaced(intake, now).await.map_err(away)?;
         // one that nobody could list, end or renew does not begin
-        let record = self.record_of(provider, signed_in, (id, &said), now);
+        let record = self.record_of(provider, signed_in, (id, &said), intake, now);
         self.sessions
             .begin_browser(id, record, self.times(now))
             .await
@@ -234,17 +235,21 @@ impl Portal {
         provider: &Provider,
         signed_in: &ProviderSignIn,
         (id, said): (SessionId, &ProviderClaims),
+        intake: &Intake,
         now: u64,
     ) -> BrowserSession {
         let sealer = self.browsers.sealer();
         let seal =
             |token: &str| sealer.seal(SealedFor::ProviderTokens, id.as_bytes(), token.as_bytes());
         let leaves = provider.settings().logout == LogoutMode::Provider;
-        let mut record = BrowserSession {
-            subject: signed_in.identity.subject.clone(),
-            begun_at: now,
-            expires_at: self.browsers.latest_end(now),
-            provider: Some(Box::new(ProviderSession {
+        let record = BrowserSession::begun(
+            &signed_in.identity.subject,
+            now,
+            self.browsers.latest_end(now),
+        );
+        let mut record = record
+            .at_place(place_of(intake))
+            .at_provider(ProviderSession {
                 name: said.provider.clone(),
                 fingerprint: said.fingerprint.clone(),
                 sub: signed_in.of.sub.clone(),
@@ -257,8 +262,7 @@ impl Portal {
                 email: said.email.clone(),
                 checked_at: now,
                 turn: 0,
-            })),
-        };
+            });
         if let Some(token) = &signed_in.refresh_token {
             record.seal_refresh_token(id, sealer, token);
         }

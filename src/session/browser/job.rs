@@ -11,6 +11,7 @@ pub(in crate::session) enum BrowserJob {
     Begin(BeginBrowser, JobReply<()>),
     Find(SessionId, JobReply<Option<BrowserSession>>),
     Update(UpdateBrowser, JobReply<bool>),
+    Used(UsedBrowser, JobReply<()>),
     /// Uses something until a time at which it is refused anyway, now.
     UseOnce(OnceKey, u64, u64, JobReply<bool>),
     /// Says whether something was used, and leaves it as it is.
@@ -38,6 +39,15 @@ pub(in crate::session) struct UpdateBrowser {
     pub(in crate::session) record: BrowserSession,
     pub(in crate::session) expected_turn: u64,
     pub(in crate::session) now: u64,
+}
+
+/// The cookie of a session was renewed.
+#[derive(Clone, Copy)]
+pub(in crate::session) struct UsedBrowser {
+    pub(in crate::session) session: SessionId,
+    pub(in crate::session) now: u64,
+    /// When the session ends at the latest.
+    pub(in crate::session) last_second: u64,
 }
 
 /// The right of one replica to renew a session.
@@ -72,7 +82,7 @@ impl BrowserJob {
     /// Answers that it was not done.
     pub(in crate::session) fn refuse(self) {
         match self {
-            Self::Begin(_, reply) | Self::Release(_, reply) => {
+            Self::Begin(_, reply) | Self::Used(_, reply) | Self::Release(_, reply) => {
                 answer(reply, Err(StoreUnavailable));
             }
             Self::Find(_, reply) => answer(reply, Err(StoreUnavailable)),

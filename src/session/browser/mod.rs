@@ -3,14 +3,18 @@
 
 mod job;
 mod once;
+mod place;
 mod record;
 mod select;
 mod shelf;
 mod used;
 
-pub(super) use job::{BeginBrowser, BrowserJob, EndSelected, ListSessions, Renewal, UpdateBrowser};
+pub(super) use job::{
+    BeginBrowser, BrowserJob, EndSelected, ListSessions, Renewal, UpdateBrowser, UsedBrowser,
+};
 pub(super) use once::digest;
 pub use once::{OnceKey, OnceUse};
+pub use place::SessionPlace;
 pub use record::{BrowserIdentity, BrowserSession, ProviderSession};
 pub use select::{EndedSessions, ListedSession, SessionKind, SessionPage, SessionSelector};
 pub(super) use select::{IndexKey, Selection};

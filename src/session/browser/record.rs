@@ -5,6 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::place::SessionPlace;
 use crate::token::{Sealed, SealedFor, Sealer, SessionId};
 
 /// A browser's session. Times are seconds since 1970. There may be a hundred thousand: in a store its fields have short names.
@@ -22,6 +23,12 @@ pub struct BrowserSession {
     /// The provider that its user signed in at; `None`: a password of the user list.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Box<ProviderSession>>,
+    /// Where it was begun; `None` in what an earlier version has written.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<SessionPlace>>,
+    /// When its cookie was last renewed, where this process keeps the record: it may change without the rest.
+    #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::session) used_at: Option<u64>,
 }
 
 /// What a provider said of a session, and how it is asked again.
@@ -79,6 +86,36 @@ pub struct BrowserIdentity {
 }
 
 impl BrowserSession {
+    /// A session of a password of the user list that has just begun, without a place.
+    pub fn begun(subject: &str, begun_at: u64, expires_at: u64) -> Self {
+        Self {
+            subject: subject.into(),
+            begun_at,
+            expires_at,
+            provider: None,
+            place: None,
+            used_at: None,
+        }
+    }
+
+    /// The same, of a provider.
+    #[must_use]
+    pub fn at_provider(self, provider: ProviderSession) -> Self {
+        Self {
+            provider: Some(Box::new(provider)),
+            ..self
+        }
+    }
+
+    /// The same, begun at this place.
+    #[must_use]
+    pub fn at_place(self, place: SessionPlace) -> Self {
+        Self {
+            place: Some(Box::new(place)),
+            ..self
+        }
+    }
+
     /// As it is stored.
     pub(in crate::session) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a session has nothing that JSON cannot say")
@@ -145,9 +182,10 @@ impl BrowserSession {
         Some(SecretString::from(std::str::from_utf8(&opened).ok()?))
     }
 
-    /// The session and what is recorded of it, but for what is sealed itself.
+    /// The session and what is recorded of it, but for what is sealed itself and for its last use.
     fn context(&self, session: SessionId) -> Vec<u8> {
         let mut rest = self.clone();
+        rest.used_at = None;
         if let Some(provider) = &mut rest.provider {
             (provider.refresh_token, provider.id_token) = (None, None);
         }
@@ -205,25 +243,21 @@ pub(in crate::session) mod tests {
         sub: &str,
         sid: Option<&str>,
     ) -> BrowserSession {
-        BrowserSession {
-            subject: subject.into(),
-            begun_at: 1_700_000_000,
-            expires_at: 1_700_043_200,
-            provider: Some(Box::new(ProviderSession {
-                name: "corp".into(),
-                fingerprint: "f00d".into(),
-                sub: sub.into(),
-                sid: sid.map(Into::into),
-                auth_time: Some(1_700_000_000),
-                refresh_token: None,
-                id_token: None,
-                roles: vec!["staff".into()],
-                display_name: Some("Alice".into()),
-                email: None,
-                checked_at: 1_700_000_000,
-                turn: 0,
-            })),
-        }
+        let session = BrowserSession::begun(subject, 1_700_000_000, 1_700_043_200);
+        session.at_provider(ProviderSession {
+            name: "corp".into(),
+            fingerprint: "f00d".into(),
+            sub: sub.into(),
+            sid: sid.map(Into::into),
+            auth_time: Some(1_700_000_000),
+            refresh_token: None,
+            id_token: None,
+            roles: vec!["staff".into()],
+            display_name: Some("Alice".into()),
+            email: None,
+            checked_at: 1_700_000_000,
+            turn: 0,
+        })
     }
 
     #[test]
@@ -241,8 +275,9 @@ pub(in crate::session) mod tests {
         let stored = BrowserSession::from_json(&record.to_json()).unwrap();
         assert!(opens(&stored, session) && !opens(&stored, other));
         type Change = fn(&mut BrowserSession, &mut ProviderSession);
-        let changes: [Change; 8] = [
+        let changes: [Change; 9] = [
             |record, _| record.subject = "admin".into(),
+            |record, _| record.place = Some(Box::new(SessionPlace::of([1, 2, 3, 4].into(), None))),
             |record, _| record.expires_at += 1,
             |_, provider| provider.roles.push("admin".into()),
             |_, provider| provider.email = Some("root@example.com".into()),
@@ -258,6 +293,9 @@ pub(in crate::session) mod tests {
             changed.provider = Some(provider);
             assert!(!opens(&changed, session), "{number}");
         }
+        let mut used = stored.clone();
+        used.used_at = Some(1_700_000_900);
+        assert!(opens(&used, session), "its use is no part of it");
     }
 
     #[test]
@@ -284,12 +322,7 @@ pub(in crate::session) mod tests {
                 None
             );
         }
-        let local = BrowserSession {
-            subject: "rita".into(),
-            begun_at: 1,
-            expires_at: 2,
-            provider: None,
-        };
+        let local = BrowserSession::begun("rita", 1, 2);
         assert_eq!(local.to_json(), br#"{"u":"rita","b":1,"e":2}"#);
         assert_eq!(
             BrowserSession::from_json(&local.to_json()).as_ref(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::once::digest;
+use super::place::SessionPlace;
 use super::record::BrowserSession;
 use crate::session::family::Family;
 use crate::text::hex;
@@ -15,12 +16,21 @@ pub enum SessionSelector {
     Id(SessionId),
     /// Every session of a user, with a browser or with tokens.
     User(Box<str>),
+    /// The same but for one.
+    UserExcept(Box<str>, SessionId),
     /// The sessions that a provider calls so: its name in the configuration, and its `sid`.
     ProviderSid(Box<str>, Box<str>),
     /// Every session of a user of a provider: its name in the configuration, and its `sub`.
     ProviderSub(Box<str>, Box<str>),
     /// Those of them for which the provider named no `sid`.
     ProviderSubWithoutSid(Box<str>, Box<str>),
+}
+
+impl SessionSelector {
+    /// Whether a session that was found by the index is meant.
+    pub(in crate::session) fn admits(&self, session: &SessionId) -> bool {
+        !matches!(self, Self::UserExcept(_, kept) if kept == session)
+    }
 }
 
 /// The result of ending sessions.
@@ -58,6 +68,11 @@ pub struct ListedSession {
     pub expires_at: u64,
     /// When the provider last confirmed the identity.
     pub checked_at: Option<u64>,
+    /// Where it was begun; `None` for tokens, and where that is not known.
+    pub place: Option<SessionPlace>,
+    /// When it was last used, as far as that is known: when the cookie was last renewed, which happens at the first request
+    /// after half of the life of its token.
+    pub used_at: Option<u64>,
 }
 
 /// Some of the sessions.
@@ -110,6 +125,8 @@ impl ListedSession {
             kind: SessionKind::Browser,
             subject: record.subject,
             begun_at: record.begun_at,
+            place: record.place.map(|place| *place),
+            used_at: record.used_at,
             expires_at: record.expires_at,
             checked_at: provider.as_ref().map(|provider| provider.checked_at),
             provider: provider.map(|provider| provider.name),
@@ -125,6 +142,8 @@ impl ListedSession {
             begun_at: family.opened_at,
             expires_at: family.expires_at(),
             checked_at: None,
+            place: None,
+            used_at: family.used_at(),
         }
     }
 }
@@ -168,7 +187,9 @@ impl IndexKey {
     pub(in crate::session) fn of(selector: &SessionSelector) -> Option<Self> {
         match selector {
             SessionSelector::Id(_) => None,
-            SessionSelector::User(name) => Some(Self::of_user(name)),
+            SessionSelector::User(name) | SessionSelector::UserExcept(name, _) => {
+                Some(Self::of_user(name))
+            }
             SessionSelector::ProviderSid(provider, sid) => Some(Self::of_sid(provider, sid)),
             SessionSelector::ProviderSub(provider, sub) => Some(Self::of_sub(provider, sub)),
             SessionSelector::ProviderSubWithoutSid(provider, sub) => {

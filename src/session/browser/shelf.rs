@@ -194,12 +194,7 @@ mod tests {
     }
 
     fn local(subject: &str, expires_at: u64) -> BrowserSession {
-        BrowserSession {
-            subject: subject.into(),
-            begun_at: 0,
-            expires_at,
-            provider: None,
-        }
+        BrowserSession::begun(subject, 0, expires_at)
     }
 
     fn shelf() -> BrowserShelf {

@@ -3,7 +3,7 @@
 use super::{Deferred, Local, StoredChange, deferred};
 use crate::session::browser::{
     BeginBrowser, BrowserJob, EndSelected, EndedSessions, IndexKey, ListSessions, ListedSession,
-    SessionPage, SessionSelector, UpdateBrowser,
+    SessionPage, SessionSelector, UpdateBrowser, UsedBrowser,
 };
 use crate::session::job::EndSession;
 use crate::session::revocations::Revocations;
@@ -22,6 +22,10 @@ impl Local {
             }
             BrowserJob::Find(session, reply) => deferred(reply, self.browsers.find(&session)),
             BrowserJob::Update(update, reply) => deferred(reply, self.update_browser(update)),
+            BrowserJob::Used(used, reply) => {
+                self.used_browser(used);
+                deferred(reply, ())
+            }
             BrowserJob::UseOnce(key, until, now, reply) => {
                 self.purge(now);
                 let is_new = self.used.insert(key, until);
@@ -67,6 +71,21 @@ impl Local {
         true
     }
 
+    /// Of requests of the same second, the first is written down.
+    fn used_browser(&mut self, used: UsedBrowser) {
+        let Some(mut record) = self.browsers.find(&used.session) else {
+            return;
+        };
+        let known = record.used_at.unwrap_or(record.begun_at);
+        if used.now <= known {
+            return;
+        }
+        record.used_at = Some(used.now);
+        self.browsers.put(used.session, &record);
+        let kept = StoredChange::KeepBrowser(used.session, record);
+        self.changes.push(kept);
+    }
+
     fn list_sessions(&self, list: &ListSessions) -> SessionPage {
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let (from, count) = (number(list.from), number(list.count));
@@ -103,7 +122,7 @@ impl Local {
                     self.browsers.find(session).is_some() || self.vault.find(session).is_some();
                 is_recorded.then_some(*session).into_iter().collect()
             }
-            SessionSelector::User(name) => {
+            SessionSelector::User(name) | SessionSelector::UserExcept(name, _) => {
                 let families = self.vault.of_subject(name).into_iter();
                 families.map(|(session, _)| session).collect()
             }
@@ -115,7 +134,7 @@ impl Local {
             let browsers = self.browsers.find_all(key).into_iter();
             sessions.extend(browsers.map(|(session, _)| session));
         }
-        sessions.retain(|session| !revocations.contains(session));
+        sessions.retain(|session| end.selector.admits(session) && !revocations.contains(session));
         for session in &sessions {
             self.end(EndSession {
                 session: *session,

@@ -7,11 +7,11 @@ use tokio::task::JoinSet;
 
 use super::index;
 use super::link::Connection;
-use super::names::{browser_key, family_key};
+use super::names::{browser_key, family_key, last_use_key};
 use super::store::{self, SWAP};
 use crate::session::browser::{
     BeginBrowser, BrowserSession, EndSelected, EndedSessions, IndexKey, ListSessions,
-    ListedSession, OnceKey, Renewal, SessionPage, SessionSelector, UpdateBrowser,
+    ListedSession, OnceKey, Renewal, SessionPage, SessionSelector, UpdateBrowser, UsedBrowser,
 };
 use crate::session::family::Family;
 use crate::session::job::EndSession;
@@ -75,6 +75,16 @@ pub(super) async fn update(
         .arg(update.record.to_json())
         .arg(life(&update.record, update.now));
     connection.run(&swap).await
+}
+
+/// Beside the record, which a renewal at the provider replaces as a whole.
+pub(super) async fn used(connection: &mut Connection, used: UsedBrowser) -> RedisResult<()> {
+    let seconds = used.last_second.saturating_sub(used.now).max(1);
+    let mut set = cmd("SET");
+    set.arg(last_use_key(&used.session)).arg(used.now);
+    connection
+        .query(set.arg("PX").arg(seconds.saturating_mul(1000)))
+        .await
 }
 
 pub(super) async fn use_once(
@@ -161,7 +171,13 @@ async fn record(
     session: SessionId,
 ) -> RedisResult<Option<ListedSession>> {
     if let Some(record) = find(connection, session).await? {
-        return Ok(Some(ListedSession::of_browser(session, record)));
+        let used_at = connection
+            .query(cmd("GET").arg(last_use_key(&session)))
+            .await?;
+        return Ok(Some(ListedSession {
+            used_at,
+            ..ListedSession::of_browser(session, record)
+        }));
     }
     let text: Option<Vec<u8>> = connection
         .query(cmd("GET").arg(family_key(&session)))
@@ -176,7 +192,7 @@ pub(super) async fn end_selected(
     end: &EndSelected,
     revocations: &Revocations,
 ) -> RedisResult<EndedSessions> {
-    let (key, sessions) = match (IndexKey::of(&end.selector), &end.selector) {
+    let (key, mut sessions) = match (IndexKey::of(&end.selector), &end.selector) {
         (Some(key), _) => {
             let found = index::range(connection, Some(key), 0, STEP).await?;
             (Some(key), found)
@@ -188,7 +204,7 @@ pub(super) async fn end_selected(
         (None, _) => (None, Vec::new()),
     };
     let mut ended = 0;
-    for session in &sessions {
+    for session in sessions.iter().filter(|one| end.selector.admits(one)) {
         if revocations.contains(session) {
             continue;
         }
@@ -201,13 +217,12 @@ pub(super) async fn end_selected(
         let had_record = store::end(connection, order, revocations).await?;
         ended += usize::from(had_record);
     }
+    let more = key.is_some() && sessions.len() as u64 == STEP;
     if let Some(key) = key {
+        sessions.retain(|session| end.selector.admits(session));
         index::take_out(connection, key, &sessions).await?;
     }
-    Ok(EndedSessions {
-        ended,
-        more: key.is_some() && sessions.len() as u64 == STEP,
-    })
+    Ok(EndedSessions { ended, more })
 }
 
 fn used_key(key: OnceKey) -> String {

@@ -90,6 +90,9 @@ async fn perform_browser(
             let updated = browser::update(connection, &order, revocations).await;
             finish(reply, used, updated);
         }
+        BrowserJob::Used(order, reply) => {
+            finish(reply, used, browser::used(connection, order).await);
+        }
         BrowserJob::UseOnce(key, until, now, reply) => {
             let used_now = browser::use_once(connection, key, until, now).await;
             finish(reply, used, used_now);

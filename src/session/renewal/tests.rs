@@ -173,12 +173,8 @@ impl World {
             checked_at: now - age,
             turn: 0,
         };
-        let mut record = BrowserSession {
-            subject: "alice".into(),
-            begun_at: now - age,
-            expires_at: now + 9000,
-            provider: Some(Box::new(provider)),
-        };
+        let record = BrowserSession::begun("alice", now - age, now + 9000);
+        let mut record = record.at_provider(provider);
         record.seal_refresh_token(session, self.browsers.sealer(), &"token 0".into());
         let times = Times {
             now,

@@ -1,41 +1,47 @@
 //! A file is replaced at once: readers see the old one or the new one, whatever happens.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-
 use crate::ambient;
+
+/// Why a file was not written.
+#[derive(Debug)]
+pub enum ReplaceError {
+    /// The system refuses something.
+    System(String, io::Error),
+    /// It is not what it was when it was read.
+    ChangedMeanwhile(PathBuf),
+    /// There is such a file.
+    Exists(PathBuf),
+}
 
 /// Puts a text in the place of `before`, with the owner and the mode of the file; `None`: there is no file yet, and the
 /// new one is readable by its owner only.
 ///
 /// # Errors
 /// Where the file is not what it was, and where it cannot be written; then it stays as it is.
-pub(in crate::cli) fn replace(
-    target: &Path,
-    before: Option<&str>,
-    text: &str,
-) -> anyhow::Result<()> {
+pub fn replace(target: &Path, before: Option<&str>, text: &str) -> Result<(), ReplaceError> {
     let folder = target.parent().unwrap_or(Path::new("/"));
-    let failed = || format!("cannot replace `{}`; nothing was changed", target.display());
-    let temporary = Temporary::beside(target).with_context(failed)?;
+    let failed = |error| {
+        let what = format!("cannot replace `{}`; nothing was changed", target.display());
+        ReplaceError::System(what, error)
+    };
+    let temporary = Temporary::beside(target).map_err(failed)?;
     temporary
         .write(text, before.is_some().then_some(target))
-        .with_context(failed)?;
-    if current(target).with_context(failed)?.as_deref() != before {
-        bail!(
-            "`{}` was changed by somebody else in the meantime; nothing was changed",
-            target.display()
-        );
+        .map_err(failed)?;
+    if current(target).map_err(failed)?.as_deref() != before {
+        return Err(ReplaceError::ChangedMeanwhile(target.to_owned()));
     }
-    temporary.rename_to(target).with_context(failed)?;
+    temporary.rename_to(target).map_err(failed)?;
     // the new name counts only once the folder is written
     File::open(folder)
         .and_then(|folder| folder.sync_all())
-        .with_context(|| format!("cannot sync `{}`", folder.display()))
+        .map_err(|error| ReplaceError::System(format!("cannot sync `{}`", folder.display()), error))
 }
 
 /// Writes a file that is not there yet, with the owner and the mode of `model`, or for its owner only where that is not
@@ -43,15 +49,43 @@ pub(in crate::cli) fn replace(
 ///
 /// # Errors
 /// Where it cannot be written, or is there.
-pub(in crate::cli) fn create_like(target: &Path, model: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("cannot write `{}`; nothing was changed", target.display());
+pub fn create_like(target: &Path, model: &Path, text: &str) -> Result<(), ReplaceError> {
+    let failed = |error| {
+        let what = format!("cannot write `{}`; nothing was changed", target.display());
+        ReplaceError::System(what, error)
+    };
     if target.symlink_metadata().is_ok() {
-        bail!("`{}` exists and is not overwritten", target.display());
+        return Err(ReplaceError::Exists(target.to_owned()));
     }
-    let temporary = Temporary::beside(target).with_context(failed)?;
+    let temporary = Temporary::beside(target).map_err(failed)?;
     let like = model.exists().then_some(model);
-    temporary.write(text, like).with_context(failed)?;
-    temporary.rename_to(target).with_context(failed)
+    temporary.write(text, like).map_err(failed)?;
+    temporary.rename_to(target).map_err(failed)
+}
+
+impl fmt::Display for ReplaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(what, _) => f.write_str(what),
+            Self::ChangedMeanwhile(target) => write!(
+                f,
+                "`{}` was changed by somebody else in the meantime; nothing was changed",
+                target.display()
+            ),
+            Self::Exists(target) => {
+                write!(f, "`{}` exists and is not overwritten", target.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReplaceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::System(_, error) => Some(error),
+            Self::ChangedMeanwhile(_) | Self::Exists(_) => None,
+        }
+    }
 }
 
 fn current(target: &Path) -> io::Result<Option<String>> {

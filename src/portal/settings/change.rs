@@ -1,0 +1,362 @@
+//! The account's endpoint: the page, and a change that one of its forms asks for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+
+use super::enrol::Enrolled;
+use super::event::{AccountChange, AccountEvent};
+use super::factors::{FactorChange, FactorFailure};
+use super::form::{AccountForm, AppForm, PasswordForm};
+use super::page::{
+    DONE, DONE_APP, DONE_OTHERS, DONE_PASSWORD, DONE_REMOVED, DONE_SESSION, MayChange,
+};
+use super::password::PasswordFailure;
+use crate::access::Identity;
+use crate::pages::Theme;
+use crate::portal::body_format::{BodyFormat, is_browser_form};
+use crate::portal::login::{LoginEvent, log_safe_name};
+use crate::portal::login_api::LoginApi;
+use crate::portal::me::PortalCaller;
+use crate::portal::page::see_other;
+use crate::portal::sign_in::{retry_after, words};
+use crate::portal::{Portal, PortalContext, PortalReply, ReceivedBody};
+use crate::session::StoreUnavailable;
+use crate::token::{SessionId, SignIn};
+use crate::wire::{self, Intake};
+
+const FOREIGN: &str =
+    "This form was not sent by the account page of this site. Please try again here.";
+const UNREADABLE: &str = "The form could not be read. Please try again.";
+const AWAY: &str = "This is not possible right now. Please try again in a moment.";
+const NO_SUCH_SESSION: &str = "There is no such session any more.";
+const NO_SUCH_FACTOR: &str = "There is no such second factor any more.";
+const NO_FACTORS: &str = "Second factors cannot be added or removed here.";
+const NEW_CODES: &str = "The former codes are not good any more.";
+const WRONG_CODE: &str = "The code is wrong. Type the one that the app shows now.";
+const TOO_LATE: &str = "That took too long. Please add the app again.";
+
+/// Somebody who may change something.
+struct Owner<'a> {
+    identity: &'a Arc<Identity>,
+    session: SessionId,
+    sign_in: SignIn,
+}
+
+impl Portal {
+    /// `GET` and `POST /auth/account`.
+    pub(in crate::portal) async fn answer_account(
+        &self,
+        intake: &Intake,
+        body: ReceivedBody,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        let Some(theme) = self.settings.theme.as_deref() else {
+            return wire::problem(StatusCode::NOT_FOUND, "No such endpoint").into();
+        };
+        let head = &intake.head;
+        if head.method != Method::POST {
+            let shown = self.show_settings(theme, intake, context, (StatusCode::OK, ""));
+            let page = shown.await;
+            return page
+                .unwrap_or_else(|| self.ask_to_sign_in(intake, context))
+                .into();
+        }
+        if !is_browser_form(&head.method, &head.headers) {
+            let message = "This takes the forms of the account page alone";
+            return wire::problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into();
+        }
+        self.change_account(theme, intake, body, context).await
+    }
+
+    async fn change_account(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        body: ReceivedBody,
+        context: &PortalContext<'_>,
+    ) -> PortalReply {
+        if let Err(foreign) = intake.site.check_sender(&intake.head.headers) {
+            let error = format!("{FOREIGN} {}", foreign.advice());
+            let shown = (StatusCode::FORBIDDEN, error.trim_end());
+            let page = self.show_error(theme, intake, context, shown).await;
+            return PortalReply::refused(page, format!("cross-origin: {foreign}"));
+        }
+        let format = BodyFormat::of(&intake.head.headers).unwrap_or(BodyFormat::Form);
+        let form = body.whole().ok();
+        let form = form.and_then(|bytes| AccountForm::read(&format, &bytes));
+        let PortalCaller::Known { identity, .. } = context.caller else {
+            return self.send_back(&self.sign_in_path(self.account_return().as_ref()));
+        };
+        let (session, sign_in) = match self.may_change(intake, context) {
+            MayChange::Yes(session, sign_in) => (session, sign_in),
+            MayChange::AfterSignIn => {
+                return self.send_back(&self.confirm_account(intake, false, context.now));
+            }
+            MayChange::No => {
+                let shown = (StatusCode::FORBIDDEN, "Sign in with this browser first.");
+                return self.show_error(theme, intake, context, shown).await.into();
+            }
+        };
+        let owner = Owner {
+            identity,
+            session,
+            sign_in,
+        };
+        let Some(form) = form else {
+            let shown = (StatusCode::BAD_REQUEST, UNREADABLE);
+            return self.show_error(theme, intake, context, shown).await.into();
+        };
+        self.carry_out(theme, intake, context, &owner, form).await
+    }
+
+    async fn carry_out(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        owner: &Owner<'_>,
+        form: AccountForm,
+    ) -> PortalReply {
+        match form {
+            AccountForm::EndSession(session) => {
+                let ended = self.end_own(owner.identity, session, context.now).await;
+                let change = (AccountChange::SessionEnded, DONE_SESSION);
+                self.ended(theme, intake, context, change, ended).await
+            }
+            AccountForm::EndOthers => {
+                let ended = self.end_others(owner.identity, owner.session, context.now);
+                let ended = ended.await.map(|()| true);
+                let change = (AccountChange::OtherSessionsEnded, DONE_OTHERS);
+                self.ended(theme, intake, context, change, ended).await
+            }
+            AccountForm::BeginApp => self.begin_app(theme, intake, context, owner).await,
+            AccountForm::AddApp(form) => self.add_app(theme, intake, context, owner, &form).await,
+            AccountForm::RemoveApp => {
+                let change = FactorChange::RemoveApp;
+                self.try_factors(theme, intake, context, owner, &change)
+                    .await
+            }
+            AccountForm::RemoveKey(id) => {
+                let change = FactorChange::RemoveKey(&id);
+                self.try_factors(theme, intake, context, owner, &change)
+                    .await
+            }
+            AccountForm::RenewCodes => {
+                let change = FactorChange::RenewCodes;
+                self.try_factors(theme, intake, context, owner, &change)
+                    .await
+            }
+            AccountForm::Password(form) => {
+                self.try_password(theme, intake, context, owner, form).await
+            }
+        }
+    }
+
+    async fn ended(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        (change, done): (AccountChange, &str),
+        ended: Result<bool, StoreUnavailable>,
+    ) -> PortalReply {
+        let (shown, why) = match ended {
+            Ok(true) => {
+                let response = self.come_back_done(done);
+                return told(response, change, Ok(()));
+            }
+            Ok(false) => ((StatusCode::NOT_FOUND, NO_SUCH_SESSION), "no_such_session"),
+            Err(StoreUnavailable) => ((StatusCode::SERVICE_UNAVAILABLE, AWAY), "state_away"),
+        };
+        let page = self.show_error(theme, intake, context, shown).await;
+        told(page, change, Err(why))
+    }
+
+    async fn try_password(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        owner: &Owner<'_>,
+        form: PasswordForm,
+    ) -> PortalReply {
+        let (of, now) = ((&**owner.identity, owner.sign_in), context.now);
+        let change = AccountChange::PasswordChanged;
+        match self.change_password(of, form, intake, now).await {
+            Ok(Some(session)) => {
+                let response = self.come_back_done(DONE_PASSWORD);
+                let response = self.give_session(intake, &session, response, now);
+                told(response, change, Ok(()))
+            }
+            Ok(None) => {
+                let sign_in = self.sign_in_path(self.account_return().as_ref());
+                let PortalReply { response, .. } = self.send_back(&sign_in);
+                told(response, change, Ok(()))
+            }
+            Err(PasswordFailure::Told(status, error, why)) => {
+                let page = self.show_error(theme, intake, context, (status, error));
+                told(page.await, change, Err(why))
+            }
+            // a guess at somebody's password, as at the sign-in
+            Err(PasswordFailure::Login(denial)) => {
+                let plain = denial.into_response(LoginApi::Login);
+                let error = match plain.status() {
+                    StatusCode::UNAUTHORIZED => "The current password is wrong.".into(),
+                    status => words(status, retry_after(&plain)),
+                };
+                let shown = (plain.status(), &*error);
+                let page = self.show_error(theme, intake, context, shown).await;
+                PortalReply {
+                    response: page,
+                    login: Some(LoginEvent {
+                        user: log_safe_name(&owner.identity.subject),
+                        outcome: Err(denial),
+                        second_factor: None,
+                    }),
+                    ..PortalReply::default()
+                }
+            }
+        }
+    }
+
+    async fn begin_app(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        owner: &Owner<'_>,
+    ) -> PortalReply {
+        if !self.offers_factors(owner.identity) {
+            let change = AccountChange::AppAdded;
+            return self
+                .factors_kept(theme, intake, context, change, &FactorFailure::NotOffered)
+                .await;
+        }
+        let (secret, sealed) = self.fresh_secret(owner.session, context.now);
+        let shown = (StatusCode::OK, "");
+        self.show_enrolment(theme, intake, owner.identity, (&secret, &sealed), shown)
+            .into()
+    }
+
+    async fn add_app(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        owner: &Owner<'_>,
+        form: &AppForm,
+    ) -> PortalReply {
+        let (identity, now) = (owner.identity, context.now);
+        let change = AccountChange::AppAdded;
+        let code = (form.sealed.as_str(), form.otp.as_str());
+        let of = (owner.session, owner.sign_in);
+        match self.enrol(identity, of, code, now).await {
+            Ok(Enrolled::Added(codes)) if codes.is_empty() => {
+                told(self.come_back_done(DONE_APP), change, Ok(()))
+            }
+            Ok(Enrolled::Added(codes)) => {
+                let notice = "Your authenticator app is added. From now on it is asked for when you sign in.";
+                let page = self.show_codes(theme, identity, &codes, notice);
+                told(page, change, Ok(()))
+            }
+            Ok(Enrolled::Wrong(secret)) => {
+                let secret = (&secret, form.sealed.as_str());
+                let shown = (StatusCode::UNPROCESSABLE_ENTITY, WRONG_CODE);
+                let page = self.show_enrolment(theme, intake, identity, secret, shown);
+                told(page, change, Err("wrong_code"))
+            }
+            Ok(Enrolled::TooLate) => {
+                let shown = (StatusCode::UNPROCESSABLE_ENTITY, TOO_LATE);
+                let page = self.show_error(theme, intake, context, shown).await;
+                told(page, change, Err("too_late"))
+            }
+            Err(why) => {
+                self.factors_kept(theme, intake, context, change, &why)
+                    .await
+            }
+        }
+    }
+
+    async fn try_factors(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        owner: &Owner<'_>,
+        change: &FactorChange<'_>,
+    ) -> PortalReply {
+        let label = change.label();
+        match self
+            .change_factors(owner.identity, owner.sign_in, change)
+            .await
+        {
+            Ok(codes) if codes.is_empty() => told(self.come_back_done(DONE_REMOVED), label, Ok(())),
+            Ok(codes) => {
+                let page = self.show_codes(theme, owner.identity, &codes, NEW_CODES);
+                told(page, label, Ok(()))
+            }
+            Err(why) => self.factors_kept(theme, intake, context, label, &why).await,
+        }
+    }
+
+    /// Somebody's factors are what they were.
+    async fn factors_kept(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        change: AccountChange,
+        why: &FactorFailure,
+    ) -> PortalReply {
+        let shown = match why {
+            FactorFailure::ShowFactor => {
+                let address = self.confirm_account(intake, true, context.now);
+                let PortalReply { response, .. } = self.send_back(&address);
+                return told(response, change, Err(why.label()));
+            }
+            FactorFailure::NotOffered => (StatusCode::FORBIDDEN, NO_FACTORS),
+            FactorFailure::Away | FactorFailure::Busy => (StatusCode::SERVICE_UNAVAILABLE, AWAY),
+            FactorFailure::NoSuchFactor => (StatusCode::NOT_FOUND, NO_SUCH_FACTOR),
+        };
+        let page = self.show_error(theme, intake, context, shown).await;
+        told(page, change, Err(why.label()))
+    }
+
+    fn come_back_done(&self, done: &str) -> Response<Bytes> {
+        let address = format!("{}?{DONE}={done}", self.account_path());
+        see_other(&address).expect("a path of the gateway's own is a field value")
+    }
+
+    fn send_back(&self, address: &str) -> PortalReply {
+        let response = see_other(address);
+        response
+            .expect("a path of the gateway's own is a field value")
+            .into()
+    }
+
+    /// The page, with what is wrong.
+    async fn show_error(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        shown: (StatusCode, &str),
+    ) -> Response<Bytes> {
+        let page = self.show_settings(theme, intake, context, shown).await;
+        page.unwrap_or_else(|| self.ask_to_sign_in(intake, context))
+    }
+}
+
+fn told(
+    response: Response<Bytes>,
+    change: AccountChange,
+    outcome: Result<(), &'static str>,
+) -> PortalReply {
+    PortalReply {
+        response,
+        account: Some(AccountEvent { change, outcome }),
+        ..PortalReply::default()
+    }
+}

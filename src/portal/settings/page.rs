@@ -1,0 +1,170 @@
+//! The page of somebody's account.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::password::PasswordOffer;
+use super::sessions::OwnSessions;
+use crate::access::AuthenticationDemand;
+use crate::pages::{SettingsPage, Theme};
+use crate::portal::me::PortalCaller;
+use crate::portal::page::show;
+use crate::portal::visitor::Visitor;
+use crate::portal::{Portal, PortalContext};
+use crate::session::StoreUnavailable;
+use crate::text::form;
+use crate::token::{SessionId, SignIn};
+use crate::wire::{CredentialSource, Intake};
+
+/// How long after somebody has shown who they are something may be changed, in seconds.
+const FRESH: u64 = 5 * 60;
+
+const SESSIONS_AWAY: &str =
+    "Your sessions cannot be listed right now. Please try again in a moment.";
+
+/// Says in the page's query what was done before the browser came back.
+pub(super) const DONE: &str = "done";
+
+/// What was done.
+pub(super) const DONE_SESSION: &str = "session";
+pub(super) const DONE_OTHERS: &str = "others";
+pub(super) const DONE_PASSWORD: &str = "password";
+pub(super) const DONE_APP: &str = "app";
+pub(super) const DONE_REMOVED: &str = "removed";
+
+/// Whether somebody may change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MayChange {
+    /// In this session, which began with this sign-in.
+    Yes(SessionId, SignIn),
+    /// Once they have signed in again: the last time is too long ago.
+    AfterSignIn,
+    /// Not with what they show: no session of a browser.
+    No,
+}
+
+impl Portal {
+    /// Whether the caller has shown just now who they are.
+    pub(super) fn may_change(&self, intake: &Intake, context: &PortalContext<'_>) -> MayChange {
+        let PortalCaller::Known {
+            session: Some(session),
+            sign_in: Some(sign_in),
+            ..
+        } = context.caller
+        else {
+            return MayChange::No;
+        };
+        let credential = intake.credential.as_ref();
+        let is_cookie = credential.is_some_and(|one| one.source() == CredentialSource::Cookie);
+        match sign_in.age(context.now) {
+            _ if !is_cookie => MayChange::No,
+            Some(..=FRESH) => MayChange::Yes(*session, *sign_in),
+            Some(_) | None => MayChange::AfterSignIn,
+        }
+    }
+
+    /// Where somebody shows again who they are, with a second factor where it must be, and comes back from.
+    pub(super) fn confirm_account(&self, intake: &Intake, second_factor: bool, now: u64) -> String {
+        let demand = AuthenticationDemand {
+            second_factor,
+            max_age: Some(Duration::from_secs(FRESH)),
+        };
+        let visitor = Visitor {
+            site: &intake.site,
+            cookies: &intake.cookies,
+            next: self.account_return(),
+        };
+        self.step_up_path(&visitor, intake.credential.as_ref(), demand, now)
+    }
+
+    /// `None` where nobody is signed in.
+    pub(super) async fn show_settings(
+        &self,
+        theme: &Theme,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+        (status, error): (StatusCode, &str),
+    ) -> Option<Response<Bytes>> {
+        let PortalCaller::Known {
+            identity,
+            expires_at,
+            session,
+            ..
+        } = context.caller
+        else {
+            return None;
+        };
+        let listed = self.show_sessions(identity, *session, context.now).await;
+        let error = match listed {
+            Err(StoreUnavailable) if error.is_empty() => SESSIONS_AWAY,
+            Ok(_) | Err(_) => error,
+        };
+        let OwnSessions { shown, has_others } = listed.unwrap_or_default();
+        let factors = self.show_factors(identity, context.now).await;
+        let may_change = self.may_change(intake, context);
+        let confirm = match may_change {
+            MayChange::AfterSignIn => self.confirm_account(intake, false, context.now),
+            MayChange::Yes(..) | MayChange::No => String::new(),
+        };
+        let is_free = matches!(may_change, MayChange::Yes(..));
+        let (password, password_note) = match self.offers_password(identity) {
+            PasswordOffer::Form if is_free => ("form", ""),
+            PasswordOffer::Form | PasswordOffer::Nothing => ("", ""),
+            PasswordOffer::Note(why) => ("", why),
+        };
+        let (method, times) = self.describe_session(intake, *expires_at, context.now);
+        let next = self.landing(None, identity, context);
+        let account = self.account_path();
+        let page = SettingsPage {
+            action: &account,
+            sign_out: &format!("{}/logout", self.settings.own.prefix),
+            switch: &self.switch_path(None),
+            user: &identity.subject,
+            name: identity.name.as_deref().unwrap_or_default(),
+            method: &method,
+            since: &times.since,
+            until: &times.until,
+            roles: &identity.roles.join(", "),
+            // the page itself leads nowhere
+            next: if next == account { "" } else { &next },
+            notice: if error.is_empty() { notice(intake) } else { "" },
+            error,
+            changes: flag(is_free),
+            confirm: &confirm,
+            sessions: &shown,
+            others: flag(has_others),
+            factors_offered: flag(factors.is_offered),
+            factors: &factors.shown,
+            factors_note: factors.note,
+            codes: &factors.codes,
+            add_app: flag(factors.is_offered && !factors.has_app),
+            password,
+            password_note,
+        };
+        Some(show(theme.settings(&page), status))
+    }
+}
+
+/// A value of which only counts whether it is empty.
+fn flag(is_set: bool) -> &'static str {
+    if is_set { "yes" } else { "" }
+}
+
+/// What was done before.
+fn notice(intake: &Intake) -> &'static str {
+    let query = intake.head.uri.query().unwrap_or_default();
+    let mut pairs = form::pairs(query.as_bytes()).filter_map(Result::ok);
+    let done = pairs.find(|(name, _)| **name == DONE);
+    match done.as_ref().map(|(_, what)| what.as_str()) {
+        Some(DONE_SESSION) => "The session has ended.",
+        Some(DONE_OTHERS) => "All other sessions have ended.",
+        Some(DONE_APP) => {
+            "Your authenticator app is added. From now on it is asked for when you sign in."
+        }
+        Some(DONE_REMOVED) => "The second factor is removed.",
+        Some(DONE_PASSWORD) => "Your password is changed. All your other sessions have ended.",
+        _ => "",
+    }
+}
