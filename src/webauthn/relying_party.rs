@@ -262,20 +262,14 @@ impl RelyingParty {
         Ok((shown, changed.unwrap_or(false).then_some(updated)))
     }
 
+    /// Whether one of these keys is of this kind, and of this site.
+    pub fn has_key(&self, kind: AuthenticatorKind, registered: &[RegisteredKey]) -> bool {
+        self.own(registered).any(|key| key.kind() == kind)
+    }
+
     fn own<'k>(&self, keys: &'k [RegisteredKey]) -> impl Iterator<Item = &'k RegisteredKey> {
         let rp_id = self.rp_id.clone();
         keys.iter().filter(move |key| key.rp_id() == rp_id.as_str())
-    }
-}
-
-impl CeremonyState {
-    /// Whether it is the state of a sign-in or a second factor, and for which kind of keys.
-    pub fn asks_for(&self) -> Option<AuthenticatorKind> {
-        match self.0 {
-            Stage::NewPasskey(_) | Stage::NewSecurityKey(_) => None,
-            Stage::Passkey(_) => Some(AuthenticatorKind::Passkey),
-            Stage::SecurityKey(..) => Some(AuthenticatorKind::SecurityKey),
-        }
     }
 }
 
