@@ -70,7 +70,7 @@ impl RenderedPage {
         ] {
             let _ = write!(element, " data-{attribute}=\"{}\"", Escaped(value));
         }
-        let _ = write!(element, ">{SCRIPT}</script>\n");
+        let _ = writeln!(element, ">{SCRIPT}</script>");
         let end = self.html.rfind("</body>").unwrap_or(self.html.len());
         self.html.insert_str(end, &element);
         let policy = [self.policy.as_bytes(), POLICY.as_bytes()].concat();
