@@ -12,7 +12,7 @@
 //! | 5 | [`config`]: from two YAML files to types that cannot be wrong; [`identify`]: whose credential it is |
 //! | 4 | [`oidc`]: signing in with OpenID providers |
 //! | 3 | [`upstream`]: the only way out for requests; [`jwks`]: the keys of other issuers; [`ldap`]: people of a directory; [`session`]: what outlives a request; [`analysis`]: policies and simulated requests, evaluated offline |
-//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see; [`rates`]: how many requests a caller may send |
+//! | 2 | [`wire`]: HTTP as data; [`token`]; [`users`]; [`telemetry`]; [`pages`]: what people see; [`rates`]: how many requests a caller may send; [`webauthn`]: passkeys and security keys |
 //! | 1 | [`access`]: the pure decision core; [`ambient`]: clock and chance; [`net`]: connections to other servers; [`factors`]: one-time and recovery codes |
 //! | 0 | [`text`]: notations that several parts share |
 
@@ -46,6 +46,7 @@ pub mod text;
 pub mod token;
 pub mod upstream;
 pub mod users;
+pub mod webauthn;
 pub mod wire;
 
 pub use authz::{access, identify};

@@ -29,6 +29,7 @@ use crate::token::{
     VerifierSettings, VerifyingKey,
 };
 use crate::users::{Directory, RegisteredClient};
+use crate::webauthn::PasskeySettings;
 use crate::wire::{AcceptedCredentials, CacheMode, ForwardedFields, Host, OwnPaths};
 use crate::{upstream, wire};
 
@@ -201,6 +202,8 @@ pub struct Auth {
     pub provider_origins: Vec<Origin>,
     /// The sessions of browsers.
     pub session: Session,
+    /// Passkeys and security keys; default none.
+    pub passkeys: Option<PasskeySettings>,
     /// The pages that people see; `None` where nobody signs in with a browser. Default: the built-in ones.
     pub theme: Option<Theme>,
     /// How proxies describe the requests they ask about; default: in either way, and not in both.

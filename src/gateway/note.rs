@@ -45,6 +45,7 @@ pub(super) fn note(
             PortalEndpoint::Logout
             | PortalEndpoint::Me
             | PortalEndpoint::Account
+            | PortalEndpoint::Passkey(_)
             | PortalEndpoint::Keys
             | PortalEndpoint::Unknown => {}
             PortalEndpoint::LoginWith | PortalEndpoint::Callback | PortalEndpoint::Backchannel => {}
@@ -107,6 +108,8 @@ fn use_of(shown: ShownFactor) -> SecondFactorUse {
     match shown {
         ShownFactor::Totp => SecondFactorUse::Totp,
         ShownFactor::RecoveryCode => SecondFactorUse::RecoveryCode,
+        ShownFactor::Passkey => SecondFactorUse::Passkey,
+        ShownFactor::SecurityKey => SecondFactorUse::SecurityKey,
     }
 }
 

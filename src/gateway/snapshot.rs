@@ -315,6 +315,7 @@ fn portal_parts(
         own_passwords: OwnPasswords::Off,
         keeps_factors: false,
         resource_metadata: auth.resource_metadata,
+        passkeys: auth.passkeys,
     };
     let issuer = IssuerSettings {
         issuer: token.issuer,

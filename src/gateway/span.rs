@@ -63,6 +63,7 @@ fn own_route(record: &RequestRecord) -> Option<&str> {
             | PortalEndpoint::ServerMetadata
             | PortalEndpoint::Docs
             | PortalEndpoint::Asset(_)
+            | PortalEndpoint::Passkey(_)
             | PortalEndpoint::OpenApi,
         ) => Some(&record.facts.path),
         // clients may name any path behind it

@@ -48,6 +48,8 @@ pub struct RenderedPage {
     pub html: String,
     /// What the browser may load and do: the page's own styles, and sending its form to where it came from.
     pub policy: HeaderValue,
+    /// Whether it asks for keys (WebAuthn).
+    pub asks_for_keys: bool,
 }
 
 impl Theme {
@@ -241,6 +243,7 @@ impl RenderedPage {
         Self {
             html,
             policy: policy.clone(),
+            asks_for_keys: false,
         }
     }
 }

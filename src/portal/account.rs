@@ -13,6 +13,7 @@ use super::words::{ago, time_in_words};
 use super::{Portal, PortalContext};
 use crate::access::Identity;
 use crate::pages::{AccountPage, DurationInWords, Theme};
+use crate::token::{AuthenticationMethod, SignIn};
 use crate::users::NEVER;
 use crate::wire::{self, CredentialSource, Intake};
 
@@ -158,10 +159,16 @@ impl Portal {
                     .as_ref()
                     .and_then(|session| self.browsers.span(session));
                 let (since, until) = span.unzip();
+                let has_password = session.as_ref().is_none_or(|session| {
+                    let SignIn { methods, .. } = session.sign_in;
+                    methods.contains(AuthenticationMethod::Password)
+                        || !methods.contains(AuthenticationMethod::UserPresence)
+                });
                 let said = session.and_then(|session| session.provider);
                 let with = match said.and_then(|said| self.provider(&said.provider)) {
                     Some(provider) => &provider.settings().title,
-                    None => "a password",
+                    None if has_password => "a password",
+                    None => "a passkey",
                 };
                 (format!("{with}, in this browser"), since, until)
             }

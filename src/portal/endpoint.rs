@@ -1,10 +1,13 @@
 //! Which requests are the gateway's own.
 
-use http::Method;
+use bytes::Bytes;
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::docs::Asset;
+use super::passkey::PasskeyEndpoint;
 use crate::oidc::ProviderName;
-use crate::wire::{JWKS_PATH, OwnPaths, RESOURCE_PATH};
+use crate::wire::{self, JWKS_PATH, OwnPaths, RESOURCE_PATH};
 
 /// One of the gateway's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub enum PortalEndpoint {
     Me,
     /// `{prefix}/account`: the same for people, who may change something there.
     Account,
+    /// `{prefix}/passkey/…`: half of a ceremony with a key, in JSON, for the pages' script.
+    Passkey(PasskeyEndpoint),
     /// `/.well-known/jwks.json`: the public keys that tokens are verified with.
     Keys,
     /// `{prefix}/docs`: Swagger UI.
@@ -52,6 +57,7 @@ impl PortalEndpoint {
     pub fn sets_session(self) -> bool {
         match self {
             Self::Login | Self::Logout | Self::Callback => true,
+            Self::Passkey(endpoint) => endpoint.signs_in(),
             Self::LoginWith | Self::Backchannel => false,
             Self::Introspect | Self::Revoke => false,
             Self::ServerMetadata | Self::ResourceMetadata => false,
@@ -74,7 +80,7 @@ impl PortalEndpoint {
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => {
                 method == Method::POST
             }
-            Self::Introspect | Self::Revoke => method == Method::POST,
+            Self::Introspect | Self::Revoke | Self::Passkey(_) => method == Method::POST,
             Self::ServerMetadata | Self::ResourceMetadata => {
                 matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
             }
@@ -89,17 +95,25 @@ impl PortalEndpoint {
     }
 
     /// The value of `Allow` (RFC 9110, section 10.2.1).
-    pub(super) fn allow(self) -> &'static str {
+    fn allow(self) -> &'static str {
         match self {
             Self::Login | Self::Account => "GET, HEAD, POST",
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => "POST",
-            Self::Introspect | Self::Revoke => "POST",
+            Self::Introspect | Self::Revoke | Self::Passkey(_) => "POST",
             Self::ServerMetadata | Self::ResourceMetadata => "GET, HEAD, OPTIONS",
             Self::Callback => "GET",
             Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => "GET, HEAD",
             Self::LoginWith => "GET, HEAD",
             Self::Unknown => "",
         }
+    }
+
+    /// 405, with the methods that the endpoint supports.
+    pub(super) fn refuse_method(self) -> Response<Bytes> {
+        let mut response = wire::problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
+        let allow = HeaderValue::from_static(self.allow());
+        response.headers_mut().insert(ALLOW, allow);
+        response
     }
 }
 
@@ -138,6 +152,9 @@ fn below(rest: &str) -> Option<PortalEndpoint> {
     let is_name = |name: &str| ProviderName::parse(name).is_some();
     if let Some(name) = rest.strip_prefix("/docs/") {
         return Asset::named(name).map(PortalEndpoint::Asset);
+    }
+    if let Some(name) = rest.strip_prefix("/passkey/") {
+        return PasskeyEndpoint::named(name).map(PortalEndpoint::Passkey);
     }
     let provider = [
         ("/login/", PortalEndpoint::LoginWith),
@@ -197,6 +214,22 @@ mod tests {
                 "/auth/docs/start.js",
                 PortalEndpoint::Asset(Asset::Start),
             ),
+            (
+                Method::POST,
+                "/auth/passkey/sign-in/start",
+                PortalEndpoint::Passkey(PasskeyEndpoint::StartSignIn),
+            ),
+            (
+                Method::GET,
+                "/auth/passkey/registration/finish",
+                PortalEndpoint::Passkey(PasskeyEndpoint::FinishRegistration),
+            ),
+            (
+                Method::POST,
+                "/auth/passkey/sign-in",
+                PortalEndpoint::Unknown,
+            ),
+            (Method::POST, "/auth/passkey", PortalEndpoint::Unknown),
             (Method::GET, "/auth/docs/../me", PortalEndpoint::Unknown),
             (Method::GET, "/auth/openapi.json", PortalEndpoint::OpenApi),
             (Method::GET, "/auth", PortalEndpoint::Unknown),

@@ -61,6 +61,8 @@ pub(super) struct FormExtras {
     pub(super) username: String,
     /// Where the browser wants to go.
     pub(super) next: String,
+    /// Not a field: whether its page offers keys.
+    pub(super) offers_keys: bool,
 }
 
 /// The value of a field.

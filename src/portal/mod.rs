@@ -31,6 +31,7 @@ mod me;
 mod metadata;
 mod multipart;
 mod page;
+mod passkey;
 mod place;
 mod redirect_loop;
 mod refresh;
@@ -51,9 +52,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL};
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body::Body;
 
 pub use at_provider::{ProviderDenial, ProviderLoginEvent};
@@ -64,6 +65,7 @@ pub use docs::Asset;
 pub use endpoint::PortalEndpoint;
 pub use login::{CheckedPassword, LoginEvent};
 pub use me::PortalCaller;
+pub use passkey::PasskeyEndpoint;
 pub use refresh::SessionEvent;
 pub use refused::RefusedRequest;
 pub use return_path::ReturnPath;
@@ -82,6 +84,7 @@ use crate::pages::Theme;
 use crate::session::{AttemptLimits, ClearLockout, Sessions, StoreUnavailable};
 use crate::token::{CookieSessions, TokenIssuer};
 use crate::users::{Directory, Hasher, PasswordChanges, RegisteredClient};
+use crate::webauthn::PasskeySettings;
 use crate::wire::{self, Challenges, Intake, OwnPaths, ResourceMetadata, SessionCookie};
 
 /// The settings of the endpoints.
@@ -118,6 +121,8 @@ pub struct PortalSettings {
     pub keeps_factors: bool,
     /// What is said of services as protected resources. Default: nothing.
     pub resource_metadata: Option<ResourceMetadata>,
+    /// Passkeys and security keys; `None`: there are none. Default: none.
+    pub passkeys: Option<PasskeySettings>,
 }
 
 /// The gateway's own endpoints, for one load of the configuration.
@@ -186,6 +191,7 @@ impl Default for PortalSettings {
             own_passwords: OwnPasswords::Off,
             keeps_factors: false,
             resource_metadata: None,
+            passkeys: None,
         }
     }
 }
@@ -270,6 +276,7 @@ impl Portal {
             PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata => false,
             PortalEndpoint::Introspect => false,
             PortalEndpoint::Account
+            | PortalEndpoint::Passkey(_)
             | PortalEndpoint::LoginWith
             | PortalEndpoint::Callback
             | PortalEndpoint::Backchannel
@@ -316,6 +323,9 @@ impl Portal {
                 PortalEndpoint::Backchannel => {
                     BodyFormat::of(&head.headers) == Some(BodyFormat::Form)
                 }
+                PortalEndpoint::Passkey(_) => {
+                    own_site() && BodyFormat::of(&head.headers) == Some(BodyFormat::Json)
+                }
                 PortalEndpoint::Logout | PortalEndpoint::Account if form => own_site(),
                 PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
                 PortalEndpoint::Me
@@ -346,7 +356,7 @@ impl Portal {
         let mut reply = match Some(endpoint).filter(|endpoint| endpoint.takes(&head.method)) {
             None => match self.sign_out_page(endpoint, head) {
                 Some(theme) => self.answer_sign_out(theme, intake, context).into(),
-                None => method_not_allowed(endpoint).into(),
+                None => endpoint.refuse_method().into(),
             },
             Some(PortalEndpoint::Login) => self.answer_at_login(intake, body, context).await,
             Some(PortalEndpoint::Token) => {
@@ -376,6 +386,9 @@ impl Portal {
                 Box::pin(self.end_at_provider(intake, body, now)).await
             }
             Some(PortalEndpoint::Me) => me::answer(caller, context.challenges).into(),
+            Some(PortalEndpoint::Passkey(endpoint)) => {
+                Box::pin(self.answer_passkey(endpoint, intake, body, context)).await
+            }
             Some(PortalEndpoint::Account) => {
                 Box::pin(self.answer_account(intake, body, context)).await
             }
@@ -437,14 +450,6 @@ impl Portal {
             }
         }
     }
-}
-
-fn method_not_allowed(endpoint: PortalEndpoint) -> Response<Bytes> {
-    let mut response = wire::problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(endpoint.allow()));
-    response
 }
 
 impl From<Response<Bytes>> for PortalReply {

@@ -135,12 +135,18 @@ impl PageQuery {
     }
 }
 
+/// Nobody but the page itself may ask for keys: not what it could embed, if it embedded anything.
+const KEYS: &str = "publickey-credentials-create=(self), publickey-credentials-get=(self)";
+
 /// A page under its policy, which no other page may frame and no cache keep.
 pub(super) fn show(page: RenderedPage, status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(page.html));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert("content-security-policy", page.policy);
+    if page.asks_for_keys {
+        headers.insert("permissions-policy", HeaderValue::from_static(KEYS));
+    }
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
         ("x-content-type-options", "nosniff"),

@@ -160,7 +160,7 @@ impl Portal {
     }
 
     /// Admits another attempt of the names that the first was counted under.
-    async fn admit_again(
+    pub(super) async fn admit_again(
         &self,
         continuation: &Continuation,
         asking: &Asking,
@@ -185,7 +185,7 @@ impl Portal {
     }
 
     /// Who has shown the password, if that counts still, and is used for the first time.
-    async fn still(
+    pub(super) async fn still(
         &self,
         continuation: &Continuation,
         key: OnceKey,
@@ -344,7 +344,7 @@ impl Portal {
 }
 
 /// Nothing is known: nothing counts.
-fn give_back(attempts: Vec<AdmittedAttempt>) {
+pub(super) fn give_back(attempts: Vec<AdmittedAttempt>) {
     attempts
         .into_iter()
         .for_each(AdmittedAttempt::was_not_checked);

@@ -11,7 +11,7 @@ use super::second_factor::HalfLogin;
 use super::sign_in::SentForm;
 use super::{Portal, PortalContext, PortalReply};
 use crate::factors::TotpUri;
-use crate::pages::{SecondFactorPage, Theme};
+use crate::pages::{PasskeyScript, PasskeyStep, SecondFactorPage, Theme};
 use crate::wire::Intake;
 
 const WRONG: &str = "The code is wrong, or was used before. Wait for the next one.";
@@ -51,7 +51,7 @@ impl Portal {
     }
 
     /// The page where a code is typed; with the secret of an app that is added with it.
-    pub(super) fn show_second_step(
+    pub(super) async fn show_second_step(
         &self,
         form: &SentForm<'_>,
         half: &HalfLogin,
@@ -81,7 +81,24 @@ impl Portal {
             picture: picture.as_ref().map_or("", |picture| picture.as_str()),
             restart: &self.sign_in_path(next.as_ref()),
         };
-        show(form.theme.second_factor(&page), status)
+        let shown = form.theme.second_factor(&page);
+        let subject = &continuation.subject;
+        let kinds = match form.typed.offers_keys {
+            true => self.kinds_of_keys(&form.intake.site, subject).await,
+            false => String::new(),
+        };
+        if kinds.is_empty() {
+            return show(shown, status);
+        }
+        let script = PasskeyScript {
+            action: &self.passkey_path(),
+            step: PasskeyStep::SecondFactor {
+                continuation: &sealed,
+                kinds: &kinds,
+            },
+            next: page.next,
+        };
+        show(shown.with_passkeys(&script), status)
     }
 }
 

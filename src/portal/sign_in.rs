@@ -25,7 +25,7 @@ use super::signed_in::SignedIn;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::access::Identity;
 use crate::ambient;
-use crate::pages::{DurationInWords, SignInPage, Theme};
+use crate::pages::{DurationInWords, PasskeyScript, PasskeyStep, SignInPage, Theme};
 use crate::session::BrowserSession;
 use crate::token::{LDAP, SessionId, SessionToken, SignIn};
 use crate::wire::Intake;
@@ -59,6 +59,8 @@ pub(super) struct FormView<'a> {
     pub(super) reason: SignInReason,
     /// The form is shown, whether there are passwords or not.
     pub(super) is_local: bool,
+    /// People can sign in with keys here.
+    pub(super) offers_keys: bool,
 }
 
 impl Portal {
@@ -103,6 +105,7 @@ impl Portal {
             user,
             reason: query.reason,
             is_local: query.local,
+            offers_keys: self.offers_passkeys(&intake.site),
             ..FormView::default()
         };
         self.show_form(theme, StatusCode::OK, &shown)
@@ -126,7 +129,16 @@ impl Portal {
             providers: &providers,
             password: if has_form { "password" } else { "" },
         };
-        show(theme.sign_in(&form), status)
+        let page = theme.sign_in(&form);
+        if !(has_form && shown.offers_keys) {
+            return show(page, status);
+        }
+        let script = PasskeyScript {
+            action: &self.passkey_path(),
+            step: PasskeyStep::SignIn,
+            next: form.next,
+        };
+        show(page.with_passkeys(&script), status)
     }
 
     /// Whether anybody can sign in with a password.
@@ -142,7 +154,10 @@ impl Portal {
         body: ReceivedBody,
         context: &PortalContext<'_>,
     ) -> PortalReply {
-        let nothing = FormExtras::default();
+        let nothing = FormExtras {
+            offers_keys: self.offers_passkeys(&intake.site),
+            ..FormExtras::default()
+        };
         if let Err(foreign) = intake.site.check_sender(&intake.head.headers) {
             let error = format!(
                 "{FOREIGN} What was compared: {foreign}. {}",
@@ -163,7 +178,10 @@ impl Portal {
             }
         };
         let format = BodyFormat::of(&intake.head.headers).unwrap_or(BodyFormat::Form);
-        let typed = extras(&format, &bytes);
+        let typed = FormExtras {
+            offers_keys: nothing.offers_keys,
+            ..extras(&format, &bytes)
+        };
         match parse_page_form(&format, &bytes) {
             Ok(GrantRequest::Password(request)) => {
                 self.try_sign_in(theme, intake, request, &typed, context)
@@ -231,7 +249,7 @@ impl Portal {
                 }
             }
             Ok(LoginStep::Half(half)) => {
-                let page = self.show_second_step(form, &half);
+                let page = self.show_second_step(form, &half).await;
                 (page, Err(half.missing.denial()))
             }
             Err(denial) => (self.retell_denial(form, denial), Err(denial)),
@@ -247,7 +265,8 @@ impl Portal {
         }
     }
 
-    async fn begin_session(
+    /// Begins a session in place of those that the browser has.
+    pub(super) async fn begin_session(
         &self,
         user: &SignedIn,
         sign_in: SignIn,
@@ -389,6 +408,7 @@ impl Portal {
             error,
             // whoever sent the form had one
             is_local: true,
+            offers_keys: typed.offers_keys,
             ..FormView::default()
         };
         self.show_form(theme, status, &shown)

@@ -47,6 +47,8 @@ pub enum SealedFor {
     SecondFactors,
     /// What a right password gives who has yet to show a second factor.
     Continuation,
+    /// The state of a passkey's ceremony, while the page waits for the key.
+    Ceremony,
 }
 
 /// Ciphertext. It is written as base64url (RFC 4648, section 5), without padding.
@@ -134,6 +136,7 @@ fn associated(head: &[u8], purpose: SealedFor, context: &[u8]) -> Vec<u8> {
         SealedFor::ProviderTokens => "provider tokens",
         SealedFor::SecondFactors => "second factors",
         SealedFor::Continuation => "continuation",
+        SealedFor::Ceremony => "passkey ceremony",
     };
     [head, purpose.as_bytes(), &[0], context].concat()
 }

@@ -64,6 +64,9 @@ struct CookieName {
     /// Shows that somebody has signed in with this browser before.
     device: Box<str>,
     host_device: Box<str>,
+    /// Ties the ceremony of a passkey to the browser that began it.
+    ceremony: Box<str>,
+    host_ceremony: Box<str>,
     /// The beginning of the names for sign-ins at a provider that are under way.
     pending: Box<str>,
 }
@@ -202,6 +205,7 @@ impl SessionCookie {
                 }
                 Own::Session(Which::Former(_), _)
                 | Own::Device(_)
+                | Own::Ceremony(_)
                 | Own::Pending(_)
                 | Own::Variant
                 | Own::Marker(_) => Some(Own::Variant),
@@ -225,6 +229,16 @@ impl SessionCookie {
             Spelling::Host => &self.name.host_device,
         };
         self.line(name, device, seconds, scheme)
+    }
+
+    /// What ties the ceremonies of this browser to it, where a request of this scheme brings it.
+    pub fn ceremony<'c>(&self, cookies: &'c GatewayCookies, scheme: Scheme) -> Option<&'c str> {
+        cookies.ceremony_of(self.marker_spelling(scheme))
+    }
+
+    /// `Set-Cookie` of what ties ceremonies to this browser, for so many seconds; for this very host.
+    pub fn write_ceremony(&self, scheme: Scheme, value: &str, seconds: u64) -> HeaderValue {
+        self.host_line(&self.name.ceremony, value, seconds, scheme)
     }
 
     /// What a request of this scheme brings of sign-ins at providers that are under way: the key that each cookie was
@@ -366,6 +380,8 @@ impl CookieName {
             host_marker: format!("{HOST_PREFIX}{plain}-signin").into(),
             device: format!("{plain}-device").into(),
             host_device: format!("{HOST_PREFIX}{plain}-device").into(),
+            ceremony: format!("{plain}-passkey").into(),
+            host_ceremony: format!("{HOST_PREFIX}{plain}-passkey").into(),
             pending: format!("{plain}-oidc-").into(),
         }
     }
@@ -390,6 +406,9 @@ impl CookieName {
         }
         if bare == self.device.as_bytes() {
             return Some(spelling(&self.host_device).map_or(Own::Variant, Own::Device));
+        }
+        if bare == self.ceremony.as_bytes() {
+            return Some(spelling(&self.host_ceremony).map_or(Own::Variant, Own::Ceremony));
         }
         if bare == self.marker.as_bytes() {
             return Some(spelling(&self.host_marker).map_or(Own::Variant, Own::Marker));

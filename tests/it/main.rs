@@ -8,6 +8,9 @@
     reason = "a test ends where something is missing"
 )]
 
+#[allow(dead_code, reason = "what only the tests of one of its two users need")]
+#[path = "../../src/webauthn/soft_key.rs"]
+mod soft_key;
 mod support;
 
 mod access;
@@ -82,6 +85,8 @@ mod own_bearer;
 mod own_cors;
 mod own_password;
 mod parked;
+mod passkeys;
+mod passkeys_in_chromium;
 mod paused;
 mod policy_tests;
 mod provider_browsers;

@@ -18,6 +18,7 @@ pub(in crate::config) static AUTH: Block = Block {
             "More exact paths that answer like `POST /auth/login`, such as `/token`.").default(Shown::List(&[])),
         Key::new("token", Kind::Block(&TOKEN), ""),
         Key::new("login", Kind::Block(&LOGIN), ""),
+        Key::new("passkeys", Kind::Block(&PASSKEYS), ""),
         Key::new("session", Kind::Block(&SESSION), ""),
         Key::new("credentials", CREDENTIALS,
             "Which credentials identify callers: `bearer` tokens and API keys, the session `cookie`, and HTTP `basic` with a user's password or API key. One of another kind is the service's own affair.")
@@ -123,6 +124,18 @@ pub(in crate::config) static LOGIN: Block = Block {
         Key::new("change_password", Kind::Either(&[BOOLEAN, Kind::Only(Shown::Text("shared"))]),
             "Whether people of the user list may change their own password at `/auth/account`: it is written into the users file. `shared`: with `state: redis://…` too, as all gateways read one file.")
             .default(Shown::Flag(false)),
+    ],
+};
+
+pub(in crate::config) static PASSKEYS: Block = Block {
+    name: "passkeys",
+    meaning: "Passkeys and security keys (WebAuthn), which people add at `{auth.path}/account` and sign in with. Browsers have them over TLS, and on `localhost`. They are kept in `state`, which must be a file or a Redis.",
+    nullable: true,
+    rules: &[],
+    keys: &[
+        Key::new("rp_id", Kind::Filled,
+            "The domain that keys are bound to: keys of `example.com` are good on that host and on all below it. Whoever changes it makes all keys useless. By default each host has keys of its own.")
+            .examples(&[Shown::Text("example.com")]),
     ],
 };
 

@@ -236,26 +236,6 @@ fn plan_disabled(
     }
 }
 
-fn plan_totp(present: &Node, user: &str, secret: &str) -> Result<Patch, EditError> {
-    if model::member(present, "totp").is_some_and(|node| !model::is_nothing(node)) {
-        return Err(EditError::TotpExists(user.to_owned()));
-    }
-    let secret = Fresh::Text(secret.to_owned());
-    Ok(set(present, user, "totp", secret))
-}
-
-fn plan_no_totp(present: &Node, user: &str) -> Result<Patch, EditError> {
-    if model::member(present, "totp").is_none() {
-        return Err(EditError::NothingToDo(
-            "the user list has no `totp` of the user",
-        ));
-    }
-    Ok(Patch::Remove {
-        path: vec!["users".into(), user.into()],
-        key: "totp".into(),
-    })
-}
-
 fn plan_key(present: &Node, user: &str, key: &NewKey) -> Result<Patch, EditError> {
     let fields = key.fields();
     let Some(keys) = model::member(present, "api_keys").filter(|keys| !model::is_nothing(keys))

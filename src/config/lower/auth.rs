@@ -11,6 +11,7 @@ use super::issuers;
 use super::keys::{self, Keys};
 use super::ldap;
 use super::login::login;
+use super::passkeys::passkeys;
 use super::providers::{self, LoweredProviders, providers};
 use super::session::session;
 use super::upstream::SystemRoots;
@@ -58,6 +59,8 @@ pub(super) struct Lowered {
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
     pub(super) providers: Vec<ProviderPlaces>,
+    /// Where keys of people are configured.
+    pub(super) passkeys: Option<Span>,
 }
 
 /// The `auth` block.
@@ -70,12 +73,7 @@ pub(super) fn auth(
 ) -> Lowered {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::AUTH));
     let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new(), &blocks::AUTH));
-    let path = section.take("path");
-    let path = path.and_then(|entry| own_path(&entry, reader));
-    let path = path.unwrap_or_else(|| "/auth".to_owned());
-    let users_file = users_file(section.take("users_file"), reader);
-    let token_paths = section.take("token_paths");
-    let token_paths = token_paths.and_then(|entry| self::token_paths(entry, &path, reader));
+    let (path, users_file, token_paths) = places(&mut section, reader);
     let (token, roles_claim) = own_token(&mut section, defaults, reader);
     let Trusted {
         issuers,
@@ -83,6 +81,8 @@ pub(super) fn auth(
         providers,
     } = trusted(&mut section, token.as_ref(), roots, reader);
     let session = session(section.take("session"), reader);
+    let passkeys = passkeys(section.take("passkeys"), reader);
+    let (passkeys, passkeys_span) = passkeys.unzip();
     let login = login(section.take("login"), reader);
     let verify = section.choice("verify", blocks::VERIFY, reader);
     let credentials =
@@ -109,6 +109,7 @@ pub(super) fn auth(
                 providers: settings,
                 provider_origins: providers.origins,
                 session,
+                passkeys,
                 attempts: login.attempts,
                 change_password: login.change_password,
                 second_factor: login.second_factor,
@@ -127,7 +128,22 @@ pub(super) fn auth(
         users_file,
         roles_claim,
         providers: providers.places,
+        passkeys: passkeys_span,
     }
+}
+
+/// `path`, `users_file` and `token_paths`.
+fn places(
+    section: &mut Section,
+    reader: &mut Reader<'_>,
+) -> (String, UsersFile, Option<Vec<String>>) {
+    let path = section.take("path");
+    let path = path.and_then(|entry| own_path(&entry, reader));
+    let path = path.unwrap_or_else(|| "/auth".to_owned());
+    let users_file = users_file(section.take("users_file"), reader);
+    let token_paths = section.take("token_paths");
+    let token_paths = token_paths.and_then(|entry| self::token_paths(entry, &path, reader));
+    (path, users_file, token_paths)
 }
 
 /// The `token` block and its roles claim.

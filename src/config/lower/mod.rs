@@ -17,6 +17,7 @@ mod keys;
 mod ldap;
 mod listen;
 mod login;
+mod passkeys;
 mod provider_allow;
 mod provider_client;
 mod provider_second_factor;
@@ -163,7 +164,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         .or(file.as_ref())
         .map(|entry| entry.key_span);
     let state_origin = stated.map(|span| reader.origin(span));
-    let state = state::state(inline, file, reader).unwrap_or_default();
+    let state = passkeys::durable(auth.passkeys, state::state(inline, file, reader), reader);
     let services = top.require(
         reader,
         "services",

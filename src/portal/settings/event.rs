@@ -13,6 +13,8 @@ pub enum AccountChange {
     AppAdded,
     /// They have it no more.
     AppRemoved,
+    /// They have another passkey or security key.
+    KeyAdded,
     /// One of their passkeys or security keys is gone.
     KeyRemoved,
     /// They have new recovery codes.
@@ -37,6 +39,7 @@ impl AccountChange {
             Self::PasswordChanged => "password_changed",
             Self::AppAdded => "totp_added",
             Self::AppRemoved => "totp_removed",
+            Self::KeyAdded => "passkey_added",
             Self::KeyRemoved => "passkey_removed",
             Self::CodesRenewed => "recovery_codes_renewed",
         }

@@ -39,7 +39,7 @@ pub(super) enum FactorChange<'a> {
 }
 
 /// Why somebody's factors are what they were.
-pub(super) enum FactorFailure {
+pub(in crate::portal) enum FactorFailure {
     /// Nothing is kept of factors here, or not for this person.
     NotOffered,
     /// The store is away, or cannot read what it has.
@@ -100,7 +100,7 @@ pub(super) fn fresh_codes(record: &mut FactorRecord) -> FreshCodes {
 impl Portal {
     /// Whether somebody may have second factors of their own here: those who give a password here, where what is kept is there
     /// after a restart.
-    pub(super) fn offers_factors(&self, identity: &Identity) -> bool {
+    pub(in crate::portal) fn offers_factors(&self, identity: &Identity) -> bool {
         let user = self.directory.find(&identity.subject);
         let has_password = match user {
             Some(user) => user.password.is_some(),
@@ -168,7 +168,7 @@ impl Portal {
     }
 
     /// Whether this sign-in is enough to change the factors of a record.
-    pub(super) fn check_factor_shown(
+    pub(in crate::portal) fn check_factor_shown(
         &self,
         identity: &Identity,
         record: &FactorRecord,

@@ -12,6 +12,7 @@ mod password;
 mod sessions;
 
 pub use event::{AccountChange, AccountEvent};
+pub(super) use page::{DONE, DONE_KEY, MayChange};
 
 use super::Portal;
 use crate::token::VerifiedClaims;

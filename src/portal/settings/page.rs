@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use super::password::PasswordOffer;
 use super::sessions::OwnSessions;
 use crate::access::AuthenticationDemand;
-use crate::pages::{SettingsPage, Theme};
+use crate::pages::{PasskeyScript, PasskeyStep, RenderedPage, SettingsPage, Theme};
 use crate::portal::me::PortalCaller;
 use crate::portal::page::show;
 use crate::portal::visitor::Visitor;
@@ -25,7 +25,7 @@ const SESSIONS_AWAY: &str =
     "Your sessions cannot be listed right now. Please try again in a moment.";
 
 /// Says in the page's query what was done before the browser came back.
-pub(super) const DONE: &str = "done";
+pub(in crate::portal) const DONE: &str = "done";
 
 /// What was done.
 pub(super) const DONE_SESSION: &str = "session";
@@ -33,10 +33,11 @@ pub(super) const DONE_OTHERS: &str = "others";
 pub(super) const DONE_PASSWORD: &str = "password";
 pub(super) const DONE_APP: &str = "app";
 pub(super) const DONE_REMOVED: &str = "removed";
+pub(in crate::portal) const DONE_KEY: &str = "key";
 
 /// Whether somebody may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MayChange {
+pub(in crate::portal) enum MayChange {
     /// In this session, which began with this sign-in.
     Yes(SessionId, SignIn),
     /// Once they have signed in again: the last time is too long ago.
@@ -47,7 +48,11 @@ pub(super) enum MayChange {
 
 impl Portal {
     /// Whether the caller has shown just now who they are.
-    pub(super) fn may_change(&self, intake: &Intake, context: &PortalContext<'_>) -> MayChange {
+    pub(in crate::portal) fn may_change(
+        &self,
+        intake: &Intake,
+        context: &PortalContext<'_>,
+    ) -> MayChange {
         let PortalCaller::Known {
             session: Some(session),
             sign_in: Some(sign_in),
@@ -66,7 +71,12 @@ impl Portal {
     }
 
     /// Where somebody shows again who they are, with a second factor where it must be, and comes back from.
-    pub(super) fn confirm_account(&self, intake: &Intake, second_factor: bool, now: u64) -> String {
+    pub(in crate::portal) fn confirm_account(
+        &self,
+        intake: &Intake,
+        second_factor: bool,
+        now: u64,
+    ) -> String {
         let demand = AuthenticationDemand {
             second_factor,
             max_age: Some(Duration::from_secs(FRESH)),
@@ -143,7 +153,21 @@ impl Portal {
             password,
             password_note,
         };
-        Some(show(theme.settings(&page), status))
+        let page = theme.settings(&page);
+        let page = self.with_keys(page, intake, is_free && factors.is_offered);
+        Some(show(page, status))
+    }
+
+    /// The page; where the person may add factors and the site has keys, with the script that adds them.
+    fn with_keys(&self, page: RenderedPage, intake: &Intake, may_add: bool) -> RenderedPage {
+        if !may_add || !self.offers_passkeys(&intake.site) {
+            return page;
+        }
+        page.with_passkeys(&PasskeyScript {
+            action: &self.passkey_path(),
+            step: PasskeyStep::Registration,
+            next: "",
+        })
     }
 }
 
@@ -163,6 +187,7 @@ fn notice(intake: &Intake) -> &'static str {
         Some(DONE_APP) => {
             "Your authenticator app is added. From now on it is asked for when you sign in."
         }
+        Some(DONE_KEY) => "The key is added. From now on it is asked for when you sign in.",
         Some(DONE_REMOVED) => "The second factor is removed.",
         Some(DONE_PASSWORD) => "Your password is changed. All your other sessions have ended.",
         _ => "",

@@ -1,5 +1,7 @@
 //! Who one is, and what is no endpoint.
 
+use http::header::ALLOW;
+
 use super::*;
 
 fn ask(method: Method, path: &str, caller: &PortalCaller) -> Response<Bytes> {

@@ -132,6 +132,10 @@ labels! {
         Totp => "totp",
         /// A recovery code, and right.
         RecoveryCode => "recovery_code",
+        /// A passkey; also one in place of the password.
+        Passkey => "passkey",
+        /// A security key without a PIN.
+        SecurityKey => "security_key",
         /// Neither.
         Wrong => "wrong",
     }

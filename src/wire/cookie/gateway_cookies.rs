@@ -25,6 +25,9 @@ pub struct GatewayCookies {
     /// The last of each spelling.
     plain_marker: Option<Box<str>>,
     host_marker: Option<Box<str>>,
+    /// The last of each spelling.
+    plain_ceremony: Option<Box<str>>,
+    host_ceremony: Option<Box<str>>,
     /// At most [`MOST_DEVICES`].
     devices: Vec<(Spelling, Credential)>,
     /// At most [`MOST_PENDING`].
@@ -53,6 +56,8 @@ pub(super) enum Own {
     Session(Which, Spelling),
     /// Shows that somebody has signed in with the browser before.
     Device(Spelling),
+    /// Ties the ceremonies of passkeys to the browser.
+    Ceremony(Spelling),
     /// Of a sign-in at a provider that is under way.
     Pending(Spelling),
     /// One that only somebody else could have written, or that is of no use any more.
@@ -101,6 +106,14 @@ impl GatewayCookies {
         match spelling {
             Spelling::Plain => self.plain_marker.as_deref(),
             Spelling::Host => self.host_marker.as_deref(),
+        }
+    }
+
+    /// What ties ceremonies to the browser, of this spelling.
+    pub(super) fn ceremony_of(&self, spelling: Spelling) -> Option<&str> {
+        match spelling {
+            Spelling::Plain => self.plain_ceremony.as_deref(),
+            Spelling::Host => self.host_ceremony.as_deref(),
         }
     }
 
@@ -206,13 +219,23 @@ impl GatewayCookies {
                     Spelling::Plain => &mut self.plain_marker,
                     Spelling::Host => &mut self.host_marker,
                 };
-                *slot = std::str::from_utf8(&piece[value_at..])
-                    .ok()
-                    .map(|value| value.trim().into());
+                *slot = text_of(&piece[value_at..]);
+            }
+            Own::Ceremony(spelling) => {
+                let slot = match spelling {
+                    Spelling::Plain => &mut self.plain_ceremony,
+                    Spelling::Host => &mut self.host_ceremony,
+                };
+                *slot = text_of(&piece[value_at..]);
             }
             Own::Variant => {}
         }
     }
+}
+
+fn text_of(value: &[u8]) -> Option<Box<str>> {
+    let text = std::str::from_utf8(value).ok()?;
+    Some(text.trim().into())
 }
 
 /// Whether a cookie is written as browsers do (RFC 6265, section 4.2.1): at most one blank before its name, and none behind

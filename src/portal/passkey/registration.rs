@@ -1,0 +1,228 @@
+//! A new key for somebody who is signed in.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+
+use super::ceremony::Purpose;
+use super::rejection::PasskeyRejection;
+use super::{Destination, Finish, TRIES, read, registered_keys};
+use crate::access::Identity;
+use crate::portal::me::PortalCaller;
+use crate::portal::settings::{AccountChange, AccountEvent, DONE, DONE_KEY, MayChange};
+use crate::portal::{Portal, PortalContext, PortalReply};
+use crate::session::{FactorRecord, FactorSwap, StoredPasskey};
+use crate::token::SignIn;
+use crate::webauthn::{AuthenticatorKind, KeyHolder, RegisteredKey, RelyingParty};
+use crate::wire::{self, Intake};
+
+/// The most keys that one person can have, of both kinds together.
+const MOST_KEYS: usize = 20;
+
+/// The most characters of a key's name.
+const NAME_LENGTH: usize = 64;
+
+#[derive(Deserialize)]
+struct Start {
+    kind: AuthenticatorKind,
+}
+
+impl Portal {
+    /// `registration/start`.
+    pub(super) async fn start_registration(
+        &self,
+        site: &RelyingParty,
+        intake: &Intake,
+        body: &[u8],
+        context: &PortalContext<'_>,
+    ) -> Result<Response<Bytes>, PasskeyRejection> {
+        let start: Start = read(body)?;
+        let (identity, sign_in) = self.key_holder(intake, context)?;
+        let subject = &identity.subject;
+        let record = self
+            .sessions
+            .find_factors(subject, self.browsers.sealer())
+            .await?;
+        self.check_shown((identity, sign_in), &record, intake, context.now)?;
+        let record = self.with_handle(subject, record).await?;
+        let keys = registered_keys(&record);
+        if keys.len() >= MOST_KEYS {
+            return Err(PasskeyRejection::TooMany);
+        }
+        let holder = KeyHolder {
+            handle: record.user_handle,
+            name: subject,
+            display_name: identity.name.as_deref().unwrap_or(subject),
+        };
+        let begun = site.start_registration(start.kind, &holder, &keys)?;
+        let purpose = Purpose::Registration(subject);
+        Ok(self.begun(begun, purpose, intake, context.now))
+    }
+
+    /// `registration/finish`.
+    pub(super) async fn finish_registration(
+        &self,
+        site: &RelyingParty,
+        intake: &Intake,
+        finish: &Finish,
+        context: &PortalContext<'_>,
+    ) -> Result<PortalReply, PasskeyRejection> {
+        let (identity, sign_in) = self.key_holder(intake, context)?;
+        let subject = &identity.subject;
+        let purpose = Purpose::Registration(subject);
+        let pending = self.pending_ceremony(purpose, intake, finish, context.now)?;
+        let once = pending.once();
+        self.spend(once, context.now).await?;
+        let key = site.finish_registration(pending.state, &finish.credential());
+        let key = key.map_err(PasskeyRejection::NotAdded)?;
+        let is_shown = |record: &FactorRecord| {
+            self.check_shown((identity, sign_in), record, intake, context.now)
+        };
+        self.add_key(subject, (&key, &finish.name), is_shown, context.now)
+            .await?;
+        let location = &format!("{}?{DONE}={DONE_KEY}", self.account_path());
+        Ok(PortalReply {
+            response: wire::json(StatusCode::OK, &Destination { location }),
+            account: Some(AccountEvent {
+                change: AccountChange::KeyAdded,
+                outcome: Ok(()),
+            }),
+            ..PortalReply::default()
+        })
+    }
+
+    /// Who may add a key: somebody who has just signed in with this browser.
+    fn key_holder<'c>(
+        &self,
+        intake: &Intake,
+        context: &'c PortalContext<'_>,
+    ) -> Result<(&'c Arc<Identity>, SignIn), PasskeyRejection> {
+        let PortalCaller::Known { identity, .. } = context.caller else {
+            return Err(PasskeyRejection::NotSignedIn);
+        };
+        match self.may_change(intake, context) {
+            MayChange::Yes(_, sign_in) if self.offers_factors(identity) => Ok((identity, sign_in)),
+            MayChange::Yes(..) => Err(PasskeyRejection::NotForYou),
+            MayChange::AfterSignIn => {
+                let again = self.confirm_account(intake, false, context.now);
+                Err(PasskeyRejection::SignInAgain(again))
+            }
+            MayChange::No => Err(PasskeyRejection::NotSignedIn),
+        }
+    }
+
+    /// Who has a factor shows it before another one is added.
+    fn check_shown(
+        &self,
+        (identity, sign_in): (&Identity, SignIn),
+        record: &FactorRecord,
+        intake: &Intake,
+        now: u64,
+    ) -> Result<(), PasskeyRejection> {
+        let shown = self.check_factor_shown(identity, record, sign_in);
+        shown.map_err(|_| {
+            let again = self.confirm_account(intake, true, now);
+            PasskeyRejection::SignInAgain(again)
+        })
+    }
+
+    async fn add_key(
+        &self,
+        subject: &str,
+        (key, name): (&RegisteredKey, &str),
+        is_shown: impl Fn(&FactorRecord) -> Result<(), PasskeyRejection>,
+        now: u64,
+    ) -> Result<(), PasskeyRejection> {
+        let sealer = self.browsers.sealer();
+        for _ in 0..TRIES {
+            let mut record = self.sessions.find_factors(subject, sealer).await?;
+            is_shown(&record)?;
+            let (is_full, is_known) = (
+                record.keys().count() >= MOST_KEYS,
+                record.keys().any(|one| one.id == key.id()),
+            );
+            if is_known {
+                return Err(PasskeyRejection::Taken);
+            }
+            if is_full {
+                return Err(PasskeyRejection::TooMany);
+            }
+            let keys = match key.kind() {
+                AuthenticatorKind::Passkey => &mut record.passkeys,
+                AuthenticatorKind::SecurityKey => &mut record.security_keys,
+            };
+            keys.push(StoredPasskey {
+                id: key.id().into(),
+                name: key_name(name, key.kind()),
+                credential: key.to_stored(),
+                added_at: now,
+                last_used_at: None,
+            });
+            match self.sessions.swap_factors(subject, &record, sealer).await? {
+                FactorSwap::Done => return Ok(()),
+                FactorSwap::TakenKey => return Err(PasskeyRejection::Taken),
+                FactorSwap::Raced => {}
+            }
+        }
+        Err(PasskeyRejection::Busy)
+    }
+
+    /// The record, kept: the handle that a key is told must be the person's from then on.
+    async fn with_handle(
+        &self,
+        subject: &str,
+        record: FactorRecord,
+    ) -> Result<FactorRecord, PasskeyRejection> {
+        let sealer = self.browsers.sealer();
+        if record.turn > 0 {
+            return Ok(record);
+        }
+        // of two pages that begin at once one is told the other's
+        let swap = self.sessions.swap_factors(subject, &record, sealer).await?;
+        debug_assert!(swap != FactorSwap::TakenKey, "it has no key");
+        Ok(self.sessions.find_factors(subject, sealer).await?)
+    }
+}
+
+/// A name as it can be shown: one line, and not empty.
+fn key_name(typed: &str, kind: AuthenticatorKind) -> Box<str> {
+    let name: String = typed
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(NAME_LENGTH)
+        .collect();
+    match (name.trim(), kind) {
+        ("", AuthenticatorKind::Passkey) => "Passkey".into(),
+        ("", AuthenticatorKind::SecurityKey) => "Security key".into(),
+        (name, _) => name.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_a_name_of_one_line() {
+        let kind = AuthenticatorKind::Passkey;
+        for (typed, expected) in [
+            ("My phone", "My phone"),
+            ("  My \n phone\t", "My phone"),
+            ("a\u{0}b\u{7f}", "ab"),
+            ("", "Passkey"),
+            (" \u{1} ", "Passkey"),
+        ] {
+            assert_eq!(&*key_name(typed, kind), expected, "{typed:?}");
+        }
+        assert_eq!(
+            &*key_name("", AuthenticatorKind::SecurityKey),
+            "Security key"
+        );
+        assert_eq!(key_name(&"é".repeat(100), kind).chars().count(), 64);
+    }
+}
