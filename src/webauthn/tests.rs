@@ -116,7 +116,10 @@ fn options_ask_for_what_a_sign_in_without_a_name_takes() {
     let challenge = |options: &Value| options["publicKey"]["challenge"].clone();
     assert_ne!(challenge(&signing_in), challenge(&again));
 
-    let after = site().start_second_factor(AuthenticatorKind::Passkey, &[registered.clone()]);
+    let after = site().start_second_factor(
+        AuthenticatorKind::Passkey,
+        std::slice::from_ref(&registered),
+    );
     let after = after.unwrap().unwrap().options;
     assert_eq!(
         after["publicKey"]["allowCredentials"][0]["id"],
@@ -301,7 +304,8 @@ fn keys_are_of_their_domain_and_its_hosts() {
     let assertion = KeyAssertion::read(&key.get(&begun.options)).unwrap();
     let refused = elsewhere.finish_authentication(begun.state, &assertion, &stored, ANN);
     assert_eq!(error(refused), CeremonyError::UnknownKey);
-    let none = elsewhere.start_second_factor(AuthenticatorKind::Passkey, &[stored.clone()]);
+    let none =
+        elsewhere.start_second_factor(AuthenticatorKind::Passkey, std::slice::from_ref(&stored));
     assert!(none.unwrap().is_none());
 
     // signed for another domain
