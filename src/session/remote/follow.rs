@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{RedisResult, Value, cmd, from_redis_value};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::connect::{ConnectionPair, connect};
+use super::dial::invalid;
 use super::link::{Connection, Link};
 use super::sentinel::{self, Primary};
 use super::store::{self, ENDED};
@@ -30,6 +32,9 @@ const WAIT_MILLIS: u64 = 1000;
 
 /// Entries of one read.
 const ENTRIES: u64 = 1000;
+
+/// How many sessions a server that has forgotten them is told of at a time.
+const TAUGHT_AT_ONCE: usize = 64;
 
 /// How many reads pass between two looks at what has expired.
 const READS_PER_PURGE: u32 = 64;
@@ -125,12 +130,32 @@ async fn catch_up(
         revocations.add(&ended);
         known.extend(ended.into_iter().map(|(session, _)| session));
     }
-    for (session, until) in revocations.all() {
-        if until > now && !known.contains(&session) {
-            store::end_again(&mut pair.orders, session, until, now).await?;
-        }
+    let mut forgotten = revocations.all();
+    forgotten.retain(|(session, until)| *until > now && !known.contains(session));
+    for some in forgotten.chunks(TAUGHT_AT_ONCE) {
+        teach(&pair.orders, some, now).await?;
     }
     Ok(place)
+}
+
+/// Ends these sessions again, all at the same time: one after the other they take as long as the way to the server and its
+/// disk make each, and nobody signs in meanwhile.
+async fn teach(
+    connection: &Connection,
+    sessions: &[(SessionId, u64)],
+    now: u64,
+) -> RedisResult<()> {
+    let mut orders = JoinSet::new();
+    for (session, until) in sessions.iter().copied() {
+        let mut connection = connection.clone();
+        orders.spawn_local(
+            async move { store::end_again(&mut connection, session, until, now).await },
+        );
+    }
+    while let Some(taught) = orders.join_next().await {
+        taught.unwrap_or_else(|_| Err(invalid("a session could not be ended again")))?;
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]
