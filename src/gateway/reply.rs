@@ -201,7 +201,12 @@ impl Body for ReplyBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             Source::Upstream(body) | Source::Begun(None, body) => body.size_hint(),
-            Source::Begun(Some(_), _) | Source::Call(..) => SizeHint::default(),
+            // what was announced counts as long as the whole of it is still to come
+            Source::Begun(Some(begun), body) => match body.size_hint().exact() {
+                Some(rest) => SizeHint::with_exact(rest + begun.len() as u64),
+                None => SizeHint::default(),
+            },
+            Source::Call(..) => SizeHint::default(),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, TRAILER};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRAILER};
 use http::{HeaderMap, HeaderValue, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 
@@ -121,6 +121,10 @@ impl<F: Future<Output = FoundAnswer>> Answering<F> {
         self.is_last.set(is_last);
         let is_measured = response.body().size_hint().exact().is_some();
         let takes_trailers = self.asked.get().is_some_and(|asked| asked.takes_trailers);
+        if !is_measured && response.headers().contains_key(CONTENT_LENGTH) {
+            // hyper goes by the field, and would not find it when it comes back: it stays
+            self.asked.set(None);
+        }
         let mut trailers = HeaderMap::new();
         if takes_trailers && !is_measured {
             for names in response.headers().get_all(TRAILER) {
@@ -154,7 +158,8 @@ impl<F: Future<Output = FoundAnswer>> Answering<F> {
         };
         let searches = || self.search.borrow().is_some();
         let sends = || self.sent.borrow().is_some() && self.body.body.borrow().is_some();
-        self.received.get() && !asked.may_leave && (searches() || sends())
+        let is_simple = !asked.may_leave && !asked.has_coding;
+        self.received.get() && is_simple && (searches() || sends())
     }
 
     /// Keeps the answer while `go` drops hyper's state.

@@ -1,7 +1,7 @@
 //! What a request says about its connection, and about how its answer is framed.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, TE};
+use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -23,6 +23,9 @@ pub(super) struct Asked {
     pub(super) takes_trailers: bool,
     /// Whether it may leave HTTP.
     pub(super) may_leave: bool,
+    /// Whether hyper alone knows how it was framed: it takes a `Content-Length` away that stands beside
+    /// `Transfer-Encoding`, and closes the connection behind the answer (RFC 9112, section 6.1).
+    pub(super) has_coding: bool,
 }
 
 impl Asked {
@@ -39,6 +42,7 @@ impl Asked {
             is_head: request.method() == Method::HEAD,
             takes_trailers: list::names(request.headers(), TE, "trailers"),
             may_leave: request.extensions().get::<OnUpgrade>().is_some(),
+            has_coding: request.headers().contains_key(TRANSFER_ENCODING),
         }
     }
 

@@ -126,7 +126,9 @@ async fn converse(
             stream.unread(unread);
             return Left::Http(stream, tunnel);
         }
-        (Ended::Closed, None) if !clock.sending() => {}
+        // bytes that nobody reads would reset the connection, and the answer may be lost with it
+        (Ended::Closed, None) if !clock.sending() && unread.is_empty() && !stream.is_prefixed() => {
+        }
         // on the heap, as what few connections need
         (ended, _) => {
             let is_unfinished = !answering.is_last();

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::answer_first::{AnswerFirst, PIECE};
@@ -347,6 +347,10 @@ impl Http1Lease {
         }
         match answered {
             Some(Ok(mut response)) => {
+                if response.version() == Version::HTTP_10 {
+                    // hyper would send the next request as one of HTTP/1.0, and drop a body without a length
+                    self.connection_mut().fate = Fate::Closed;
+                }
                 let is_early = exchange.is_some_and(|exchange| exchange.is_unfinished());
                 if is_early && list::names(response.headers(), CONNECTION, "close") {
                     response.extensions_mut().insert(LeavesRequestUnread);

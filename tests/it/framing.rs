@@ -411,3 +411,32 @@ fn bytes_behind_an_answer_are_nobodys_answer() {
         }
     }
 }
+
+/// hyper would send the next request as one of HTTP/1.0, where a body without a length has no place.
+#[test]
+fn a_body_in_chunks_arrives_whole_after_an_answer_of_http_1_0_that_keeps_the_connection() {
+    let upstream = RawUpstream::new(|mut wire, _| {
+        while let Some(head) = wire.head() {
+            let mut body = Vec::new();
+            if head
+                .to_lowercase()
+                .contains("transfer-encoding: chunked\r\n")
+            {
+                body.extend(std::iter::from_fn(|| wire.chunk()).flatten());
+            }
+            wire.say(format!(
+                "HTTP/1.0 200 OK\r\nContent-Length: {}\r\nConnection: keep-alive\r\n\r\n",
+                body.len()
+            ));
+            wire.say(&body);
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).workers(1).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.read().status, 200);
+    client.write(
+        "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    );
+    assert_eq!(client.read().body, "hello");
+}
