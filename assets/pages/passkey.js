@@ -77,6 +77,7 @@
     const title = main.querySelector("h1");
     if (title) title.after(alert);
     else main.prepend(alert);
+    alert.scrollIntoView({ block: "nearest" });
   };
   const words = (error) =>
     ({
@@ -94,8 +95,10 @@
     try {
       await work();
     } catch (error) {
-      if (error.name !== "AbortError") say(words(error));
       button.disabled = false;
+      // a button that is disabled loses the focus; what is said may be far above it
+      button.focus({ preventScroll: true });
+      if (error.name !== "AbortError") say(words(error));
       offer();
     }
   };
@@ -154,7 +157,15 @@
   if (step === "second-factor") {
     const texts = { passkey: "Use a passkey", security_key: "Use a security key" };
     const form = main.querySelector("form");
-    for (const kind of kinds.split(" ").reverse()) form.after(button(texts[kind], () => prove(kind)));
+    const first = main.querySelector("[data-passkeys]");
+    main.querySelectorAll("[data-without-keys]").forEach((one) => one.remove());
+    const key = (kind, look) => button(texts[kind], () => prove(kind), look);
+    if (first) {
+      form.querySelectorAll("button").forEach((one) => one.classList.add("plain"));
+      kinds.split(" ").forEach((kind, at) => first.append(key(kind, at ? "button plain" : "button")));
+    } else {
+      for (const kind of kinds.split(" ").reverse()) form.after(key(kind));
+    }
   }
   if (step === "registration") {
     const label = document.createElement("label");

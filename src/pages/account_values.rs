@@ -36,7 +36,7 @@ pub struct SettingsPage<'a> {
     pub changes: &'a str,
     /// Where to sign in again before something may be changed; empty where that is not needed, or does not help.
     pub confirm: &'a str,
-    /// The user's sessions: of each `id`, `title`, `detail`, and `current`, which is not empty for this one.
+    /// The user's sessions: of each `id`, `title`, `detail`, and `current`, which is empty but for this one: what it is in, this browser or this program.
     pub sessions: &'a [PageItem],
     /// Not empty where there are sessions beside this one.
     pub others: &'a str,
@@ -48,6 +48,8 @@ pub struct SettingsPage<'a> {
     pub factors_note: &'a str,
     /// How many recovery codes are left; empty where there is no factor.
     pub codes: &'a str,
+    /// Not empty where there are recovery codes.
+    pub codes_left: &'a str,
     /// Not empty where an authenticator app may be added.
     pub add_app: &'a str,
     /// Not empty where the form for another password is to be shown.

@@ -47,6 +47,8 @@ pub struct SignInPage<'a> {
     pub providers: &'a [ProviderLink],
     /// Not empty where there is a password to sign in with.
     pub password: &'a str,
+    /// The page of the account, where somebody adds the second factor that they need and have not; empty elsewhere.
+    pub account: &'a str,
 }
 
 /// The values of the page for a code.
@@ -68,6 +70,10 @@ pub struct SecondFactorPage<'a> {
     pub picture: &'a str,
     /// Where to begin anew.
     pub restart: &'a str,
+    /// Not empty where the person has an authenticator app.
+    pub app: &'a str,
+    /// Not empty where the person has a passkey or a security key that this site takes.
+    pub keys: &'a str,
 }
 
 /// A provider on the sign-in page.
@@ -201,10 +207,12 @@ const SIGN_IN: PageSpec = PageSpec {
     text: include_str!("../../assets/pages/sign_in.html"),
     tab: "{{ title }}",
     names: &[
-        "title", "action", "next", "user", "error", "notice", PROVIDERS, "password",
+        "title", "action", "next", "user", "error", "notice", PROVIDERS, "password", "account",
     ],
     required: &["action", "next", "error"],
-    optional: &["next", "user", "error", "notice", PROVIDERS, "password"],
+    optional: &[
+        "next", "user", "error", "notice", PROVIDERS, "password", "account",
+    ],
     lists: &[],
 };
 
@@ -215,7 +223,7 @@ const SECOND_FACTOR: PageSpec = PageSpec {
     file: "second_factor.html",
     built_in: "built-in/second_factor.html",
     text: include_str!("../../assets/pages/second_factor.html"),
-    tab: "{{ title }}",
+    tab: "{% if secret %}Add a second factor{% else %}Second factor{% endif %}",
     names: &[
         "title",
         "action",
@@ -226,9 +234,11 @@ const SECOND_FACTOR: PageSpec = PageSpec {
         "secret",
         PICTURE,
         "restart",
+        "app",
+        "keys",
     ],
     required: &["action", "next", "error", "continuation", "secret"],
-    optional: &["next", "error", "secret", PICTURE],
+    optional: &["next", "error", "secret", PICTURE, "app", "keys"],
     lists: &[],
 };
 
@@ -236,7 +246,7 @@ const ACCOUNT: PageSpec = PageSpec {
     file: "account.html",
     built_in: "built-in/account.html",
     text: include_str!("../../assets/pages/account.html"),
-    tab: "{{ name or user }}",
+    tab: "{% if leaving %}Sign out?{% else %}You are signed in{% endif %}",
     names: &[
         "title", "action", "next", "user", "name", "method", "since", "until", "roles", "switch",
         "settings", "leaving",
@@ -250,7 +260,7 @@ const SETTINGS: PageSpec = PageSpec {
     file: "settings.html",
     built_in: "built-in/settings.html",
     text: include_str!("../../assets/pages/settings.html"),
-    tab: "{{ name or user }}",
+    tab: "Your account",
     names: &[
         "title",
         "action",
@@ -273,6 +283,7 @@ const SETTINGS: PageSpec = PageSpec {
         "factors",
         "factors_note",
         "codes",
+        "codes_left",
         "add_app",
         "password",
         "password_note",
@@ -294,6 +305,7 @@ const SETTINGS: PageSpec = PageSpec {
         "factors",
         "factors_note",
         "codes",
+        "codes_left",
         "add_app",
         "password",
         "password_note",
@@ -308,7 +320,7 @@ const ENROL: PageSpec = PageSpec {
     file: "enrol.html",
     built_in: "built-in/enrol.html",
     text: include_str!("../../assets/pages/enrol.html"),
-    tab: "{{ title }}",
+    tab: "Add an authenticator app",
     names: &[
         "title", "action", "user", "secret", PICTURE, "uri", "sealed", "error",
     ],
@@ -321,7 +333,7 @@ const RECOVERY: PageSpec = PageSpec {
     file: "recovery.html",
     built_in: "built-in/recovery.html",
     text: include_str!("../../assets/pages/recovery.html"),
-    tab: "{{ title }}",
+    tab: "Recovery codes",
     names: &["title", "account", "user", "notice", "codes"],
     required: &["account", "code"],
     optional: &["notice"],

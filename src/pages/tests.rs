@@ -10,6 +10,7 @@ const FORM: SignInPage<'_> = SignInPage {
     notice: "",
     providers: &[],
     password: "yes",
+    account: "",
 };
 
 const ACCOUNT: AccountPage<'_> = AccountPage {
@@ -188,6 +189,7 @@ fn every_value_of_every_page_is_escaped() {
             error: MARKUP,
             notice: MARKUP,
             providers: &[provider(MARKUP, MARKUP)],
+            account: "",
             password: MARKUP,
         });
         let account = theme.account(&AccountPage {
@@ -365,4 +367,48 @@ fn the_policy_names_the_styles() {
         policy("<style media=\"all\">p{}</STYLE><p>"),
         format!("default-src 'none'; style-src {digest}{rest}")
     );
+}
+
+#[test]
+fn the_second_step_asks_for_what_the_person_has() {
+    let theme = Theme::builtin("Sign in");
+    let page = |app, keys| {
+        let page = theme.second_factor(&SecondFactorPage {
+            user: "rita",
+            app,
+            keys,
+            ..SecondFactorPage::default()
+        });
+        page.html
+    };
+    for (app, keys, words, label) in [
+        (
+            "",
+            "passkey",
+            "Use your passkey or security key, or type a recovery code.",
+            "Recovery code for rita",
+        ),
+        (
+            "app",
+            "",
+            "Type the code that your authenticator app shows, or a recovery code.",
+            ">Code for rita",
+        ),
+        (
+            "app",
+            "passkey",
+            "Use your passkey or security key, or type the code",
+            ">Code for rita",
+        ),
+        ("", "", "Type a recovery code.", "Recovery code for rita"),
+    ] {
+        let html = page(app, keys);
+        assert!(html.contains(words) && html.contains(label), "{html}");
+        assert!(html.contains("<title>Second factor</title>"), "{html}");
+        assert_eq!(
+            html.contains("<div data-passkeys>"),
+            app.is_empty() && !keys.is_empty()
+        );
+        assert_eq!(html.contains("Keys need JavaScript"), !keys.is_empty());
+    }
 }

@@ -86,7 +86,7 @@ impl Theme {
         let texts = [with.action, with.next, with.user, with.error, with.notice];
         let mut values = texts.map(PageValue::Text).to_vec();
         values.push(PageValue::Providers(with.providers));
-        values.push(PageValue::Text(with.password));
+        values.extend([with.password, with.account].map(PageValue::Text));
         self.show_values(PageKind::SignIn, &values)
     }
 
@@ -102,7 +102,7 @@ impl Theme {
         ];
         let mut values = texts.map(PageValue::Text).to_vec();
         values.push(PageValue::Picture(with.picture));
-        values.push(PageValue::Text(with.restart));
+        values.extend([with.restart, with.app, with.keys].map(PageValue::Text));
         self.show_values(PageKind::SecondFactor, &values)
     }
 
@@ -145,6 +145,7 @@ impl Theme {
         let after = [
             with.factors_note,
             with.codes,
+            with.codes_left,
             with.add_app,
             with.password,
             with.password_note,
@@ -282,7 +283,7 @@ fn add(
 }
 
 /// The most values of a page of which every combination is tried.
-const TRIED_TOGETHER: usize = 6;
+const TRIED_TOGETHER: usize = 7;
 
 /// Which of so many values are filled, as bits: every combination, or, where those would be too many, all, none, each
 /// alone, and all but each.

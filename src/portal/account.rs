@@ -159,16 +159,12 @@ impl Portal {
                     .as_ref()
                     .and_then(|session| self.browsers.span(session));
                 let (since, until) = span.unzip();
-                let has_password = session.as_ref().is_none_or(|session| {
-                    let SignIn { methods, .. } = session.sign_in;
-                    methods.contains(AuthenticationMethod::Password)
-                        || !methods.contains(AuthenticationMethod::UserPresence)
-                });
+                let sign_in = session.as_ref().map(|session| session.sign_in);
+                let sign_in = sign_in.unwrap_or_default();
                 let said = session.and_then(|session| session.provider);
                 let with = match said.and_then(|said| self.provider(&said.provider)) {
                     Some(provider) => &provider.settings().title,
-                    None if has_password => "a password",
-                    None => "a passkey",
+                    None => shown_here(sign_in),
                 };
                 (format!("{with}, in this browser"), since, until)
             }
@@ -184,5 +180,16 @@ impl Portal {
             until: until.unwrap_or_default(),
         };
         (method, times)
+    }
+}
+
+/// What somebody has shown who did not come from a provider.
+fn shown_here(sign_in: SignIn) -> &'static str {
+    let has = |method| sign_in.methods.contains(method);
+    match has(AuthenticationMethod::Password) {
+        true if sign_in.has_second_factor() => "a password and a second factor",
+        false if has(AuthenticationMethod::UserPresence) => "a passkey",
+        // of sessions from before the methods were kept nothing is known
+        true | false => "a password",
     }
 }

@@ -44,6 +44,7 @@ mod second_step;
 mod settings;
 mod shown_factor;
 mod sign_in;
+mod sign_in_notice;
 mod signed_in;
 mod visitor;
 mod words;

@@ -71,6 +71,11 @@ impl Portal {
         let shown = secret.map(|secret| in_groups(&secret.to_base32()));
         let next = ReturnPath::parse(&form.typed.next, self.settings.paths);
         let sealed = continuation.seal(self.browsers.sealer());
+        let subject = &continuation.subject;
+        let kinds = match form.typed.offers_keys {
+            true => self.kinds_of_keys(&form.intake.site, subject).await,
+            false => String::new(),
+        };
         let page = SecondFactorPage {
             action: &self.login_path(),
             next: next.as_ref().map_or("", ReturnPath::as_str),
@@ -80,13 +85,13 @@ impl Portal {
             secret: shown.as_deref().unwrap_or_default(),
             picture: picture.as_ref().map_or("", |picture| picture.as_str()),
             restart: &self.sign_in_path(next.as_ref()),
+            app: match self.has_app(subject).await {
+                true => "app",
+                false => "",
+            },
+            keys: &kinds,
         };
         let shown = form.theme.second_factor(&page);
-        let subject = &continuation.subject;
-        let kinds = match form.typed.offers_keys {
-            true => self.kinds_of_keys(&form.intake.site, subject).await,
-            false => String::new(),
-        };
         if kinds.is_empty() {
             return show(shown, status);
         }
@@ -99,6 +104,16 @@ impl Portal {
             next: page.next,
         };
         show(shown.with_passkeys(&script), status)
+    }
+
+    /// Whether somebody has an authenticator app, also where that is not known right now.
+    async fn has_app(&self, subject: &str) -> bool {
+        let user = self.directory.find(subject);
+        if user.is_some_and(|user| user.totp.is_some()) {
+            return true;
+        }
+        let record = self.sessions.find_factors(subject, self.browsers.sealer());
+        record.await.map_or(true, |record| record.totp.is_some())
     }
 }
 

@@ -13,7 +13,6 @@ use super::directory_sessions::{provider_claims, provider_session};
 use super::fields::{FormExtras, GrantRequest, LoginRequest, extras, parse_page_form};
 use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
-use super::me::PortalCaller;
 use super::page::{PageQuery, SignInReason, see_other, show};
 use super::place::place_of;
 use super::redirect_loop::RedirectLoopGuard;
@@ -23,7 +22,6 @@ use super::second_factor::{Asking, LoginStep};
 use super::shown_factor::ShownFactor;
 use super::signed_in::SignedIn;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
-use crate::access::Identity;
 use crate::ambient;
 use crate::pages::{DurationInWords, PasskeyScript, PasskeyStep, SignInPage, Theme};
 use crate::session::BrowserSession;
@@ -55,6 +53,8 @@ pub(super) struct FormView<'a> {
     pub(super) user: &'a str,
     pub(super) error: &'a str,
     pub(super) notice: &'a str,
+    /// Where the second factor is added that is missing; empty elsewhere.
+    pub(super) account: &'a str,
     /// Why somebody signs in.
     pub(super) reason: SignInReason,
     /// The form is shown, whether there are passwords or not.
@@ -88,21 +88,12 @@ impl Portal {
             let address = self.provider_path(name, query.next.as_ref(), query.reason);
             return see_other(&address).expect("a path of the gateway's own is a field value");
         }
-        let user = match (query.reason, context.caller) {
-            (SignInReason::StepUp(_), PortalCaller::Known { identity, .. }) => &*identity.subject,
-            (_, _) => "",
-        };
-        let notice = match context.caller {
-            PortalCaller::Known { identity, .. } => notice(query.reason, identity),
-            PortalCaller::Anonymous | PortalCaller::Rejected(_) if query.signed_out => {
-                "You are signed out.".to_owned()
-            }
-            PortalCaller::Anonymous | PortalCaller::Rejected(_) => String::new(),
-        };
+        let notice = self.sign_in_notice(&query, context).await;
         let shown = FormView {
             next: query.next.as_ref(),
-            notice: &notice,
-            user,
+            notice: &notice.text,
+            account: &notice.account,
+            user: &notice.user,
             reason: query.reason,
             is_local: query.local,
             offers_keys: self.offers_passkeys(&intake.site),
@@ -127,6 +118,7 @@ impl Portal {
             error: shown.error,
             notice: shown.notice,
             providers: &providers,
+            account: shown.account,
             password: if has_form { "password" } else { "" },
         };
         let page = theme.sign_in(&form);
@@ -412,23 +404,6 @@ impl Portal {
             ..FormView::default()
         };
         self.show_form(theme, status, &shown)
-    }
-}
-
-/// What somebody reads who is signed in.
-fn notice(reason: SignInReason, identity: &Identity) -> String {
-    let name = identity.name.as_deref().unwrap_or(&identity.subject);
-    match reason {
-        SignInReason::Ordinary | SignInReason::Switch => {
-            format!("You are signed in as {name}. That ends when you sign in as somebody else.")
-        }
-        SignInReason::StepUp(demand) if demand.second_factor => format!(
-            "You are signed in as {name}. What you want to do asks for a second factor: please sign in with yours."
-        ),
-        SignInReason::StepUp(_) => format!(
-            "You are signed in as {name}. What you want to do asks for a sign-in that is not long ago: please confirm \
-             that it is you."
-        ),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::tokens::sign;
 
 mod browser;
 mod codes;
+mod factorless;
 pub(crate) mod made;
 mod provider;
 

@@ -26,6 +26,8 @@ pub(super) struct OwnFactors {
     pub(super) has_app: bool,
     /// How many recovery codes are left; empty where there is no factor that they stand in for.
     pub(super) codes: String,
+    /// Whether there are any.
+    pub(super) has_codes: bool,
     /// Why nothing is shown; empty where nothing is to be said.
     pub(super) note: &'static str,
 }
@@ -124,7 +126,7 @@ impl Portal {
         };
         let is_listed = self.has_listed_app(identity);
         let listed = is_listed.then(|| {
-            let detail = "in the list of users: its operator removes it".to_owned();
+            let detail = "kept by the operator, who can remove it".to_owned();
             item(("", String::new()), "Authenticator app", detail)
         });
         let app = record.totp.as_ref().map(|app| {
@@ -143,7 +145,11 @@ impl Portal {
             );
             item(("remove_key", id), &key.name, detail)
         };
-        let codes = format!("{} of {RECOVERY_CODES} left", record.recovery_codes.len());
+        let codes = match record.recovery_codes.len() {
+            // never made, or all used: the record is the same
+            0 => "you have none".to_owned(),
+            left => format!("{left} of {RECOVERY_CODES} left"),
+        };
         OwnFactors {
             is_offered: true,
             has_app: is_listed || app.is_some(),
@@ -157,12 +163,13 @@ impl Portal {
             } else {
                 String::new()
             },
+            has_codes: !record.recovery_codes.is_empty(),
             note: "",
         }
     }
 
     /// Whether the user list has an app of this person.
-    fn has_listed_app(&self, identity: &Identity) -> bool {
+    pub(in crate::portal) fn has_listed_app(&self, identity: &Identity) -> bool {
         let user = self.directory.find(&identity.subject);
         user.is_some_and(|user| user.totp.is_some())
     }

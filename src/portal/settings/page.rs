@@ -149,6 +149,7 @@ impl Portal {
             factors: &factors.shown,
             factors_note: factors.note,
             codes: &factors.codes,
+            codes_left: flag(factors.has_codes),
             add_app: flag(factors.is_offered && !factors.has_app),
             password,
             password_note,

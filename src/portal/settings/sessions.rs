@@ -83,7 +83,11 @@ impl Portal {
             used,
         ];
         let details: Vec<_> = details.into_iter().flatten().collect();
-        let current = if is_current { "current" } else { "" };
+        let current = match session.kind {
+            _ if !is_current => "",
+            SessionKind::Browser => "this browser",
+            SessionKind::Tokens => "this program",
+        };
         PageItem::new([
             ("id", session.id.to_string()),
             ("title", title.to_owned()),
