@@ -45,8 +45,8 @@ use crate::config::find_admin;
 
 /// An authentication gateway in front of services that know nothing of it.
 ///
-/// It logs users in against a YAML user list, issues and verifies JWTs, checks a role rule for each path, and forwards
-/// the request or answers 401 or 403.
+/// It signs people and programs in (a user list, LDAP, OpenID providers; passwords, codes of an app, passkeys), issues
+/// and verifies JWTs, checks a rule for each path, and forwards the request or answers 401 or 403.
 #[derive(Debug, Parser)]
 #[command(
     name = "gatelatch",

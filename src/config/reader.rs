@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) use self::help::meant;
-use self::help::{duration_help, type_help};
+use self::help::{TOTP_HELP, duration_help, type_help};
 use super::code::Code;
 use super::files::{Files, beside};
 use super::finding::{Finding, Findings, any_of, did_you_mean};
@@ -165,11 +165,10 @@ impl<'a> Reader<'a> {
     pub(super) fn filled_text(&mut self, entry: &Entry) -> Option<String> {
         let text = self.text(entry)?;
         if text.trim().is_empty() {
-            self.report(Finding::error(
-                Code::EmptyValue,
-                entry.node.span,
-                format!("`{}` is empty", entry.key),
-            ));
+            let message = format!("`{}` is empty", entry.key);
+            let finding = Finding::error(Code::EmptyValue, entry.node.span, message);
+            let help = (&*entry.key == "totp").then(|| TOTP_HELP.to_owned());
+            self.report(finding.maybe_help(help));
             return None;
         }
         Some(text)

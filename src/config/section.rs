@@ -228,6 +228,17 @@ fn elsewhere(entry: &Entry, block: &'static Block, known: &[&'static str]) -> Op
     if std::ptr::eq(block, &blocks::USERS) && is_map {
         return Some("indent it under `users`, if it is a user".to_owned());
     }
+    // many blocks have these, and of them one is meant here
+    match (block.name, &*entry.key) {
+        ("auth", "second_factor") => return Some("it belongs under `auth.login`".to_owned()),
+        ("rule", "second_factor") => {
+            return Some("it belongs under `allow`: `allow: { second_factor: true }`".to_owned());
+        }
+        ("rule", "max_age") => {
+            return Some("it belongs under `allow`: `allow: { max_age: 15m }`".to_owned());
+        }
+        _ => {}
+    }
     let paths = match entry.key_span.file {
         File::Config if !block.has(&entry.key) => blocks::GATEWAY.paths_to(&entry.key),
         File::Config | File::Users | File::Tests | File::Environment => Vec::new(),

@@ -176,8 +176,9 @@ impl Portal {
     fn half_response(&self, api: LoginApi, half: &HalfLogin) -> Response<Bytes> {
         let goes_on = half.missing != Missing::Enrolment;
         let sealed = half.continuation.seal(self.browsers.sealer());
+        let can_add = half.continuation.secret().is_some();
         half.missing
-            .into_response(api, Some(&*sealed).filter(|_| goes_on))
+            .into_response(api, Some(&*sealed).filter(|_| goes_on), can_add)
     }
 
     async fn grant_tokens(

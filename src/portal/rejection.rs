@@ -246,16 +246,19 @@ impl LoginDenial {
 }
 
 impl Missing {
-    /// The answer where the password was right, and something is missing; with what stands for the password.
+    /// The answer where the password was right, and something is missing; with what stands for the password. `can_add`:
+    /// whether who has no factor can add one.
     pub(super) fn into_response(
         self,
         api: LoginApi,
         continuation: Option<&str>,
+        can_add: bool,
     ) -> Response<Bytes> {
         let plain = self.denial().into_response(api);
         let (error, detail) = match self {
             Self::Factor => ("second_factor_required", SECOND_FACTOR),
-            Self::Enrolment => ("second_factor_required", NO_FACTOR),
+            Self::Enrolment if can_add => ("second_factor_required", NO_FACTOR),
+            Self::Enrolment => ("second_factor_required", NO_WAY_TO_ADD),
             Self::RightCode(_) => ("invalid_grant", WRONG_CODE),
         };
         let body = HalfBody {
@@ -327,6 +330,8 @@ const SECOND_FACTOR: &str =
     "a second factor is required; send a code of the app or a recovery code as `otp`";
 const NO_FACTOR: &str =
     "a second factor is required, and this account has none yet; sign in with a browser to add one";
+const NO_WAY_TO_ADD: &str =
+    "a second factor is required, and this account has none; ask the operator for one";
 const WRONG_CODE: &str = "the code is wrong, or was used before";
 const NO_CONTINUATION: &str = "the continuation is unknown, expired or used, or of another client";
 const UNREADABLE: &str = "the second factors of this account cannot be read";

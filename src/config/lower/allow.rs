@@ -100,6 +100,8 @@ fn word(entry: &Entry, reader: &mut Reader<'_>) -> Option<Requirement> {
                 "user" | "users" | "login" | "private" | "protected" => {
                     Some("did you mean `authenticated`?")
                 }
+                "second_factor" => Some("write `allow: { second_factor: true }`"),
+                "max_age" => Some("write `allow: { max_age: 15m }`"),
                 _ => None,
             };
             let help = meant

@@ -61,6 +61,8 @@ pub(super) struct Lowered {
     pub(super) providers: Vec<ProviderPlaces>,
     /// Where keys of people are configured.
     pub(super) passkeys: Option<Span>,
+    /// Where `login.second_factor` stands; `None` where it does not.
+    pub(super) second_factor: Option<Span>,
 }
 
 /// The `auth` block.
@@ -81,8 +83,7 @@ pub(super) fn auth(
         providers,
     } = trusted(&mut section, token.as_ref(), roots, reader);
     let session = session(section.take("session"), reader);
-    let passkeys = passkeys(section.take("passkeys"), reader);
-    let (passkeys, passkeys_span) = passkeys.unzip();
+    let (passkeys, passkeys_span) = passkeys(section.take("passkeys"), reader).unzip();
     let login = login(section.take("login"), reader);
     let verify = section.choice("verify", blocks::VERIFY, reader);
     let credentials =
@@ -92,6 +93,7 @@ pub(super) fn auth(
     let metadata = section.take("resource_metadata");
     let metadata = metadata.and_then(|entry| resource_metadata(entry, reader));
     section.finish(reader);
+    let second_factor = login.second_factor_place;
     let auth = token
         .zip(issuers)
         .zip(providers.settings)
@@ -128,6 +130,7 @@ pub(super) fn auth(
         users_file,
         roles_claim,
         providers: providers.places,
+        second_factor,
         passkeys: passkeys_span,
     }
 }

@@ -10,6 +10,7 @@ use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::ChangePassword;
+use crate::config::span::Span;
 use crate::config::yaml::Entry;
 use crate::factors::SecondFactorPolicy;
 use crate::pages::{PageKind, Theme};
@@ -22,6 +23,8 @@ pub(super) struct Login {
     pub(super) attempts: AttemptLimits,
     pub(super) change_password: ChangePassword,
     pub(super) second_factor: SecondFactorPolicy,
+    /// Where it is said; `None` where it is not.
+    pub(super) second_factor_place: Option<Span>,
 }
 
 pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
@@ -32,6 +35,7 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
             attempts: AttemptLimits::default(),
             change_password: ChangePassword::Off,
             second_factor: SecondFactorPolicy::default(),
+            second_factor_place: None,
         };
     };
     let page = section.boolean("page", reader).unwrap_or(true);
@@ -44,13 +48,17 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
     }
     let attempts = attempts(&mut section, reader);
     let change_password = section.choice("change_password", blocks::CHANGE_PASSWORD, reader);
-    let second_factor = section.choice("second_factor", blocks::SECOND_FACTOR, reader);
+    let second_factor = section.take("second_factor");
+    let second_factor_place = second_factor.as_ref().map(|entry| entry.key_span);
+    let second_factor =
+        second_factor.and_then(|entry| reader.choice(&entry, blocks::SECOND_FACTOR));
     section.finish(reader);
     Login {
         theme: page.then_some(theme),
         attempts,
         change_password: change_password.unwrap_or_default(),
         second_factor: second_factor.unwrap_or_default(),
+        second_factor_place,
     }
 }
 

@@ -81,6 +81,7 @@ pub(super) struct Draft {
     router: Option<Router>,
     pub(super) places: Vec<Places>,
     pub(super) provider_places: Vec<ProviderPlaces>,
+    second_factor: Option<Span>,
     pub(super) cases: Vec<Case>,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
@@ -101,6 +102,8 @@ pub(super) struct Finished {
     pub(super) config: Config,
     pub(super) places: Vec<Places>,
     pub(super) provider_places: Vec<ProviderPlaces>,
+    /// Where `auth.login.second_factor` stands; `None` where it does not.
+    pub(super) second_factor: Option<Span>,
     pub(super) cases: Vec<Case>,
 }
 
@@ -135,6 +138,7 @@ impl Draft {
             config,
             places: self.places,
             provider_places: self.provider_places,
+            second_factor: self.second_factor,
             cases: self.cases,
         })
     }
@@ -159,11 +163,8 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let tracing = tracing::tracing(top.take("tracing"), &roots, reader);
     let auth = auth::auth((top.take("auth"), span), defaults, &server, &roots, reader);
     let (inline, file) = (top.take("state"), top.take("state_file"));
-    let stated = inline
-        .as_ref()
-        .or(file.as_ref())
-        .map(|entry| entry.key_span);
-    let state_origin = stated.map(|span| reader.origin(span));
+    let stated = inline.as_ref().or(file.as_ref());
+    let state_origin = stated.map(|entry| reader.origin(entry.key_span));
     let state = passkeys::durable(auth.passkeys, state::state(inline, file, reader), reader);
     let services = top.require(
         reader,
@@ -198,6 +199,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         router: lowered.router,
         places: lowered.places,
         provider_places: auth.providers,
+        second_factor: auth.second_factor,
         cases,
         users_file: auth.users_file,
         roles_claim: auth.roles_claim,

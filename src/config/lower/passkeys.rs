@@ -30,6 +30,12 @@ fn rp_id(entry: &Entry, reader: &mut Reader<'_>) -> Option<RpId> {
     let text = reader.filled_text(entry)?;
     let help = match RpId::parse(&text) {
         Ok(id) => return Some(id),
+        Err(RpIdError::NotADomain) if !text.is_ascii() => {
+            "write it in ASCII (`xn--…`), as browsers show it to the site"
+        }
+        Err(RpIdError::NotADomain) if text.starts_with(['*', '.']) => {
+            "write it without `*` and a leading dot, such as `example.com`: it covers all hosts below"
+        }
         Err(RpIdError::NotADomain) => {
             "write it without a scheme, a port and a path, such as `example.com`"
         }

@@ -22,12 +22,17 @@ pub(super) fn second_factor(
     let mut section = reader.section(entry, &blocks::PROVIDER_SECOND_FACTOR)?;
     let amr = section.take("amr").map(|entry| words(entry, reader));
     let acr = section.take("acr").map(|entry| words(entry, reader));
+    // an unknown key is reported by itself: what it was meant to say is not missing too
+    let unknown = !section.left().is_empty();
     section.finish(reader);
     let second_factor = ProviderSecondFactor {
         amr: amr.unwrap_or_else(|| Some(Vec::new()))?,
         acr: acr.unwrap_or_else(|| Some(Vec::new()))?,
     };
     if second_factor == ProviderSecondFactor::default() {
+        if unknown {
+            return None;
+        }
         let finding = Finding::error(Code::EmptyValue, span, "`second_factor` is empty");
         reader.report(finding.help(
             "name what the provider says of more than one factor, such as `amr: [mfa]`, or take it away",

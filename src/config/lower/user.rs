@@ -138,9 +138,13 @@ fn totp_secret(
         let user = shown(user);
         let message = format!("`totp` of `{user}` is not the secret of an authenticator app");
         let finding = Finding::error(Code::InvalidSecret, span, message).conceal(span);
-        reader.report(finding.help(format!(
-            "{error}; `gatelatch user add-totp {user}` makes another"
-        )));
+        let address = text.trim_start().get(..8);
+        let is_address = address.is_some_and(|scheme| scheme.eq_ignore_ascii_case("otpauth:"));
+        reader.report(finding.help(if is_address {
+            format!("`gatelatch user add-totp {user} --import` takes such an address")
+        } else {
+            format!("{error}; `gatelatch user add-totp {user}` makes another")
+        }));
     }
     secret.ok()
 }

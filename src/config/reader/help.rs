@@ -22,7 +22,7 @@ const LISTS_OF_MAPS: [&str; 6] = [
 ];
 
 /// Keys that are written in another form elsewhere: what each expects, and how it looks.
-const EXAMPLES: [(&str, &[&str], &str); 5] = [
+const EXAMPLES: [(&str, &[&str], &str); 7] = [
     ("rate", &["a map"], "rate: { requests: 100, per: 1m }"),
     (
         "providers",
@@ -35,6 +35,9 @@ const EXAMPLES: [(&str, &[&str], &str); 5] = [
         &["a map"],
         "ldap: { url: ldaps://ldap.example.com, users: { base: \"ou=people,dc=example,dc=com\" } }",
     ),
+    ("passkeys", &["a map"], "passkeys: { rp_id: example.com }"),
+    // elsewhere it is a word or a truth value, and a map is expected at a provider only
+    ("second_factor", &["a map"], "second_factor: { amr: [mfa] }"),
     ("roles", &["a map"], "roles: { the-group: [the-role] }"),
     (
         "users",
@@ -44,7 +47,7 @@ const EXAMPLES: [(&str, &[&str], &str); 5] = [
 ];
 
 /// Words of other programs for one of a few.
-const SYNONYMS: [(&str, &[&str], &str); 2] = [
+const SYNONYMS: [(&str, &[&str], &str); 5] = [
     (
         "by",
         &["ip", "client_ip", "client", "remote_addr"],
@@ -55,6 +58,17 @@ const SYNONYMS: [(&str, &[&str], &str); 2] = [
         &["api_key", "api_keys", "key", "x-api-key"],
         "API keys come with `bearer`",
     ),
+    (
+        "second_factor",
+        &["true", "yes", "on", "totp", "otp", "mfa", "2fa"],
+        "write `required` to ask everybody, or `optional` to ask who has one",
+    ),
+    (
+        "second_factor",
+        &["false", "no", "none", "never"],
+        "did you mean `off`?",
+    ),
+    ("change_password", &["yes", "on"], "did you mean `true`?"),
 ];
 
 /// What YAML 1.1 and other programs write in place of a truth value.
@@ -63,6 +77,7 @@ fn boolean_help(key: &str, text: &str) -> Option<&'static str> {
         ("proxy_protocol", "yes" | "on" | "v1" | "v2" | "1" | "2" | "auto") => {
             Some("write `true`: both versions are read")
         }
+        ("second_factor", "required" | "totp" | "mfa") => Some("write `true`"),
         (_, "yes" | "on" | "y" | "enabled") => Some("did you mean `true`?"),
         (_, "no" | "off" | "n" | "disabled") => Some("did you mean `false`?"),
         _ => None,
@@ -110,17 +125,25 @@ fn parameter_in_braces(node: &Node) -> Option<&str> {
     (is_empty && is_open).then_some(key)
 }
 
+fn braces_help(entry: &Entry) -> Option<String> {
+    let parameter = parameter_in_braces(&entry.node)?;
+    Some(if matches!(&*entry.key, "path" | "user") {
+        format!(
+            "put it in quotes: `\"{{{}}}\"`; braces make a map",
+            shown(parameter)
+        )
+    } else {
+        "put it in quotes if it is meant as a string; braces make a map".to_owned()
+    })
+}
+
+/// What is said where `totp` is empty or a number.
+pub(super) const TOTP_HELP: &str = "the secret of an app in base32 stands here, none of its codes: `gatelatch user add-totp NAME` writes one";
+
 /// A number or truth value that was meant as a string needs quotes, a single element needs brackets.
 pub(super) fn type_help(entry: &Entry, expected: &str) -> Option<String> {
-    if let Some(parameter) = parameter_in_braces(&entry.node) {
-        return Some(if matches!(&*entry.key, "path" | "user") {
-            format!(
-                "put it in quotes: `\"{{{}}}\"`; braces make a map",
-                shown(parameter)
-            )
-        } else {
-            "put it in quotes if it is meant as a string; braces make a map".to_owned()
-        });
+    if let Some(help) = braces_help(entry) {
+        return Some(help);
     }
     let mut examples = EXAMPLES.iter();
     let example = examples.find(|(key, kind, _)| *key == &*entry.key && kind.contains(&expected));
@@ -135,6 +158,7 @@ pub(super) fn type_help(entry: &Entry, expected: &str) -> Option<String> {
     };
     match (expected, resolve(text)) {
         (BOOLEAN, _) => boolean_help(&entry.key, text).map(str::to_owned),
+        ("a string", _) if &*entry.key == "totp" => Some(TOTP_HELP.to_owned()),
         ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {
             Some("put it in quotes if it is meant as a string".to_owned())
         }
