@@ -119,11 +119,7 @@ impl Portal {
             MayChange::Yes(..) | MayChange::No => String::new(),
         };
         let is_free = matches!(may_change, MayChange::Yes(..));
-        let (password, password_note) = match self.offers_password(identity) {
-            PasswordOffer::Form if is_free => ("form", ""),
-            PasswordOffer::Form | PasswordOffer::Nothing => ("", ""),
-            PasswordOffer::Note(why) => ("", why),
-        };
+        let (password, password_note) = password_form(&self.offers_password(identity), is_free);
         let (method, times) = self.describe_session(intake, *expires_at, context.now);
         let next = self.landing(None, identity, context);
         let account = self.account_path();
@@ -154,8 +150,8 @@ impl Portal {
             password,
             password_note,
         };
-        let page = theme.settings(&page);
-        let page = self.with_keys(page, intake, is_free && factors.is_offered);
+        let may_add = is_free && factors.is_offered;
+        let page = self.with_keys(theme.settings(&page), intake, may_add);
         Some(show(page, status))
     }
 
@@ -175,6 +171,15 @@ impl Portal {
 /// A value of which only counts whether it is empty.
 fn flag(is_set: bool) -> &'static str {
     if is_set { "yes" } else { "" }
+}
+
+/// Whether the form is shown, and what stands in its place.
+fn password_form(offer: &PasswordOffer, is_free: bool) -> (&'static str, &'static str) {
+    match offer {
+        PasswordOffer::Form if is_free => ("form", ""),
+        PasswordOffer::Form | PasswordOffer::Nothing => ("", ""),
+        PasswordOffer::Note(why) => ("", why),
+    }
 }
 
 /// What was done before.
