@@ -3,7 +3,7 @@
 //! A right password of somebody with a second factor is recorded as neither right nor wrong until the factor is shown: it ends no
 //! count of failures, and makes no network known. A wrong code counts like a wrong password, and for the account by itself
 //! ([`Misses`](crate::factors::Misses)), in one step with the last step that was used: guesses made at once are not more than
-//! guesses in turn, over all replicas.
+//! guesses in turn, over all replicas. A code that was used already is refused, and counts as no guess.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -67,6 +67,16 @@ enum Needed {
     Nothing,
     Code,
     Enrolment,
+}
+
+/// What a code is worth.
+#[derive(Clone, Copy)]
+enum Spent {
+    /// It is right, and used from now on.
+    Fresh(ShownFactor),
+    /// It was right, and is used already.
+    Used,
+    Wrong,
 }
 
 impl Portal {
@@ -260,15 +270,22 @@ impl Portal {
         let shown = match OneTimeCode::parse(otp) {
             Some(code) => self.spend_code(user, &code, added, asking).await,
             // nothing that could be right: it takes nothing from the account
-            None => Ok(None),
+            None => Ok(Spent::Wrong),
         };
         match shown {
-            Ok(Some(shown)) => {
+            Ok(Spent::Fresh(shown)) => {
                 self.record_attempts(attempts, PasswordResult::Correct)
                     .await?;
                 Ok(shown)
             }
-            Ok(None) => {
+            // whoever sends it has had the app: a form that was sent twice is no guess
+            Ok(Spent::Used) => {
+                let begun = self
+                    .record_attempts(attempts, PasswordResult::Pending)
+                    .await?;
+                Err(LoginDenial::WrongCode(begun))
+            }
+            Ok(Spent::Wrong) => {
                 let begun = self
                     .record_attempts(attempts, PasswordResult::Incorrect)
                     .await?;
@@ -288,7 +305,7 @@ impl Portal {
         code: &OneTimeCode,
         added: Option<&TotpSecret>,
         asking: &Asking,
-    ) -> Result<Option<ShownFactor>, LoginDenial> {
+    ) -> Result<Spent, LoginDenial> {
         let (subject, sealer) = (&user.identity().subject, self.browsers.sealer());
         for _ in 0..RACES {
             let mut record = self.sessions.find_factors(subject, sealer).await?;
@@ -301,27 +318,23 @@ impl Portal {
             let has_factor = user.totp().is_some() || record.has_factor();
             // who has added a factor meanwhile shows that one
             let added = added.filter(|_| !has_factor);
-            let is_right = is_right(&mut record, code, [user.totp(), added], asking.now);
-            if is_right {
-                misses(&mut record, asking).clear();
-                record.totp = record.totp.or_else(|| {
-                    added.map(|secret| TotpFactor {
-                        secret: secret.clone(),
-                        added_at: asking.now,
-                    })
-                });
-            } else {
-                misses(&mut record, asking).add(asking.now);
+            let spent = spend(&mut record, code, [user.totp(), added], asking.now);
+            match spent {
+                Spent::Fresh(_) => {
+                    misses(&mut record, asking).clear();
+                    record.totp = record.totp.or_else(|| {
+                        added.map(|secret| TotpFactor {
+                            secret: secret.clone(),
+                            added_at: asking.now,
+                        })
+                    });
+                }
+                Spent::Used => return Ok(spent),
+                Spent::Wrong => misses(&mut record, asking).add(asking.now),
             }
             let swapped = self.sessions.swap_factors(subject, &record, sealer);
             match swapped.await? {
-                FactorSwap::Done => {
-                    let shown = match code {
-                        OneTimeCode::Totp(_) => ShownFactor::Totp,
-                        OneTimeCode::Recovery(_) => ShownFactor::RecoveryCode,
-                    };
-                    return Ok(Some(shown).filter(|_| is_right));
-                }
+                FactorSwap::Done => return Ok(spent),
                 FactorSwap::Raced | FactorSwap::TakenKey => {}
             }
         }
@@ -358,31 +371,42 @@ fn misses<'r>(record: &'r mut FactorRecord, asking: &Asking) -> &'r mut Misses {
     }
 }
 
-/// Whether a code is right, and then used. `others` are secrets that are not in the record.
-fn is_right(
+/// Looks at a code, which is used then. `others` are secrets that are not in the record.
+fn spend(
     record: &mut FactorRecord,
     code: &OneTimeCode,
     others: [Option<&TotpSecret>; 2],
     now: u64,
-) -> bool {
+) -> Spent {
     match code {
         OneTimeCode::Totp(code) => {
             let own = record.totp.as_ref().map(|totp| &totp.secret);
             let secrets = others.into_iter().chain([own]).flatten();
-            let found = secrets.fold(None, |found, secret| {
-                match secret.look_at(code, now, record.last_step) {
-                    CodeMatch::Fresh(step) => Some(step),
-                    CodeMatch::Used | CodeMatch::Wrong => found,
+            let found = secrets.fold(CodeMatch::Wrong, |found, secret| {
+                match (secret.look_at(code, now, record.last_step), found) {
+                    (fresh @ CodeMatch::Fresh(_), _) => fresh,
+                    (CodeMatch::Used, CodeMatch::Wrong) => CodeMatch::Used,
+                    (CodeMatch::Used | CodeMatch::Wrong, found) => found,
                 }
             });
-            record.last_step = found.or(record.last_step);
-            found.is_some()
+            match found {
+                CodeMatch::Fresh(step) => {
+                    record.last_step = Some(step);
+                    Spent::Fresh(ShownFactor::Totp)
+                }
+                CodeMatch::Used => Spent::Used,
+                CodeMatch::Wrong => Spent::Wrong,
+            }
         }
         OneTimeCode::Recovery(code) => {
             let hash = code.hash(&record.user_handle);
             let before = record.recovery_codes.len();
             record.recovery_codes.retain(|known| *known != hash);
-            record.recovery_codes.len() < before
+            if record.recovery_codes.len() < before {
+                Spent::Fresh(ShownFactor::RecoveryCode)
+            } else {
+                Spent::Wrong
+            }
         }
     }
 }

@@ -199,7 +199,11 @@ fn who_has_a_factor_shows_it_before_it_is_changed() {
     );
     let codes = recovery_codes(&added.body);
     // a password alone
-    for form in ["change=remove_app", "change=renew_codes"] {
+    for form in [
+        "change=begin_app",
+        "change=remove_app",
+        "change=renew_codes",
+    ] {
         let answer = change(&gateway, &here, form);
         assert_eq!(answer.status, 303, "{form}");
         let location = answer.header("location");

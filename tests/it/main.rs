@@ -87,6 +87,7 @@ mod own_password;
 mod parked;
 mod passkeys;
 mod passkeys_in_chromium;
+mod password_factors;
 mod paused;
 mod policy_tests;
 mod provider_browsers;

@@ -119,6 +119,34 @@ fn a_program_sends_a_code_with_the_password_or_after_it_and_each_is_good_once() 
     }
 }
 
+/// A form that is sent twice, or a program that tries again, is no guess.
+#[test]
+fn a_used_code_is_refused_and_counts_as_no_wrong_one() {
+    let Some(oathtool) = oathtool() else { return };
+    let gateway = set_up().start();
+    let used = code(&oathtool);
+    let (address, body) = (gateway.address, rita(Some(&used)).to_string());
+    let statuses = std::thread::scope(|scope| {
+        let send = || post(address, "/auth/login", JSON, &body).status;
+        let sent: Vec<_> = (0..4).map(|_| scope.spawn(send)).collect();
+        sent.into_iter()
+            .map(|one| one.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    let granted = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(granted, 1, "{statuses:?}");
+    for _ in 0..6 {
+        let again = login(&gateway, &rita(Some(&used)));
+        assert_eq!(
+            (again.status, again.json()["error"].as_str()),
+            (401, Some("invalid_grant")),
+            "{again:?}"
+        );
+    }
+    let next = login(&gateway, &rita(Some(&oathtool.code_in(SECRET, 30))));
+    assert_eq!(next.status, 200, "{next:?}");
+}
+
 #[test]
 fn who_has_no_factor_is_not_asked_and_off_asks_nobody() {
     let gateway = set_up().start();

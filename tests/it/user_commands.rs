@@ -102,7 +102,13 @@ fn users_come_and_go_and_everything_else_stays() {
     assert_eq!(text, USERS.replace("# end\n", &format!("{carl}# end\n")));
     run(at, &["user", "enable", "ann"], "");
     run(at, &["user", "disable", "carl"], "");
-    run(at, &["user", "remove", "bob"], "");
+    let (_, said) = run(at, &["user", "remove", "bob"], "");
+    for next in [
+        "`gatelatch user remove-totp bob --all`",
+        "`gatelatch session end --user bob`",
+    ] {
+        assert!(said.contains(next), "what stays in `state`: {said}");
+    }
     let carl = carl.replace("C\"\n", "C\"\n    disabled: true\n");
     let expected = USERS
         .replace("true", "false")

@@ -140,12 +140,7 @@ pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
             "disabled",
             &args.user,
         )?,
-        Command::Remove(args) => change(
-            &store,
-            &Change::Remove(args.user.clone()),
-            "removed",
-            &args.user,
-        )?,
+        Command::Remove(args) => remove(&store, &args.user)?,
         Command::Import(args) => import::run(&store, &args)?,
         Command::List(args) => list::print(&store, &args)?,
     }
@@ -157,6 +152,15 @@ fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Res
     say(&format!(
         "{done} user `{user}` in {}",
         store.path().display()
+    ))
+}
+
+/// What the gateway keeps of somebody goes by the name alone: whoever is given it next would have it.
+fn remove(store: &Store, user: &str) -> anyhow::Result<()> {
+    change(store, &Change::Remove(user.into()), "removed", user)?;
+    say(&format!(
+        "note: sessions of `{user}`, and passkeys and apps that they added, stay in `state` under that name; before somebody \
+         else is given it: `gatelatch user remove-totp {user} --all` and `gatelatch session end --user {user}`"
     ))
 }
 

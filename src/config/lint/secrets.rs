@@ -108,9 +108,10 @@ fn shared(first: Span, second: Span, count: usize) -> Finding {
     let (message, help) = match second.file {
         File::Users => (
             format!(
-                "{count} users have the same password hash: whoever knows one password knows them all"
+                "the same password hash or `totp` stands in {count} places: who has the password or the app of one has \
+                 it for all"
             ),
-            "let each of them have a password, and a hash with a salt, of their own",
+            "let each user have a password with a salted hash, and an app, of their own",
         ),
         File::Config | File::Environment | File::Tests => (
             format!("the same secret stands in {count} places"),

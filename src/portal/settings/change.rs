@@ -199,6 +199,10 @@ impl Portal {
                 let page = self.show_error(theme, intake, context, (status, error));
                 told(page.await, change, Err(why))
             }
+            Err(PasswordFailure::Factor(why)) => {
+                self.factors_kept(theme, intake, context, change, &why)
+                    .await
+            }
             // a guess at somebody's password, as at the sign-in
             Err(PasswordFailure::Login(denial)) => {
                 let plain = denial.into_response(LoginApi::Login);
@@ -228,10 +232,14 @@ impl Portal {
         context: &PortalContext<'_>,
         owner: &Owner<'_>,
     ) -> PortalReply {
-        if !self.offers_factors(owner.identity) {
+        let allowed = match self.offers_factors(owner.identity) {
+            true => self.check_own_factor(owner.identity, owner.sign_in).await,
+            false => Err(FactorFailure::NotOffered),
+        };
+        if let Err(why) = allowed {
             let change = AccountChange::AppAdded;
             return self
-                .factors_kept(theme, intake, context, change, &FactorFailure::NotOffered)
+                .factors_kept(theme, intake, context, change, &why)
                 .await;
         }
         let (secret, sealed) = self.fresh_secret(owner.session, context.now);

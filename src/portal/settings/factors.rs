@@ -57,6 +57,8 @@ pub(in crate::portal) enum FactorFailure {
 /// New codes, to be shown this once; empty where there are none.
 pub(super) type FreshCodes = Vec<RecoveryCode>;
 
+const NO_CODES: &str =
+    "You have none. Make some: they let you sign in when your app or key is lost.";
 const UNREADABLE: &str =
     "Your second factors cannot be read right now. Please try again in a moment.";
 
@@ -88,6 +90,15 @@ impl FactorChange<'_> {
             record.recovery_codes.clear();
         }
         Some(Vec::new())
+    }
+}
+
+/// How many codes are left; empty where there is no factor that they stand in for.
+fn describe_codes(record: &FactorRecord) -> String {
+    match record.recovery_codes.len() {
+        _ if !record.has_factor() => String::new(),
+        0 => NO_CODES.to_owned(),
+        left => format!("{left} of {RECOVERY_CODES} left"),
     }
 }
 
@@ -145,11 +156,6 @@ impl Portal {
             );
             item(("remove_key", id), &key.name, detail)
         };
-        let codes = match record.recovery_codes.len() {
-            // never made, or all used: the record is the same
-            0 => "you have none".to_owned(),
-            left => format!("{left} of {RECOVERY_CODES} left"),
-        };
         OwnFactors {
             is_offered: true,
             has_app: is_listed || app.is_some(),
@@ -158,11 +164,7 @@ impl Portal {
                 .chain(app)
                 .chain(record.keys().map(key))
                 .collect(),
-            codes: if record.has_factor() {
-                codes
-            } else {
-                String::new()
-            },
+            codes: describe_codes(&record),
             has_codes: !record.recovery_codes.is_empty(),
             note: "",
         }
@@ -186,6 +188,25 @@ impl Portal {
             return Err(FactorFailure::ShowFactor);
         }
         Ok(())
+    }
+
+    /// Whether this sign-in is enough to change what somebody signs in with: a second factor is shown first where there is one,
+    /// and where people are asked for it.
+    ///
+    /// # Errors
+    /// [`FactorFailure::ShowFactor`]; [`FactorFailure::Away`] where the factors cannot be read.
+    pub(super) async fn check_own_factor(
+        &self,
+        identity: &Identity,
+        sign_in: SignIn,
+    ) -> Result<(), FactorFailure> {
+        if self.settings.second_factor == SecondFactorPolicy::Off {
+            return Ok(());
+        }
+        let sealer = self.browsers.sealer();
+        let found = self.sessions.find_factors(&identity.subject, sealer).await;
+        let record = found.map_err(|_: FactorError| FactorFailure::Away)?;
+        self.check_factor_shown(identity, &record, sign_in)
     }
 
     /// Changes somebody's factors.
@@ -275,8 +296,11 @@ mod tests {
     #[test]
     fn the_codes_go_with_the_last_factor() {
         let mut record = record();
+        // a passkey comes without any
+        assert_eq!(describe_codes(&record), NO_CODES);
         let codes = FactorChange::RenewCodes.make(&mut record).unwrap();
         assert_eq!((codes.len(), record.recovery_codes.len()), (10, 10));
+        assert_eq!(describe_codes(&record), "10 of 10 left");
         let again = FactorChange::RenewCodes.make(&mut record).unwrap();
         let hash = |code: &RecoveryCode| code.hash(&record.user_handle);
         assert!(
@@ -299,6 +323,7 @@ mod tests {
             assert!(change.make(&mut record).is_none(), "it is gone");
         }
         assert!(record.recovery_codes.is_empty());
+        assert_eq!(describe_codes(&record), "");
         assert!(FactorChange::RenewCodes.make(&mut record).is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::factors::FactorFailure;
 use super::form::PasswordForm;
 use crate::access::Identity;
 use crate::ambient;
@@ -39,6 +40,8 @@ pub(super) enum PasswordFailure {
     Told(StatusCode, &'static str, &'static str),
     /// The present one was refused.
     Login(LoginDenial),
+    /// Who has a second factor shows it first, or the factors cannot be read.
+    Factor(FactorFailure),
 }
 
 const NOT_SHARED: &str = "Your password cannot be changed here: several gateways answer at this address, and nothing says \
@@ -72,6 +75,9 @@ impl Portal {
                 return Err(refused("Your password cannot be changed here.", "off"));
             }
         };
+        // all that comes after would end sessions and begin one that counts from now
+        let shown = self.check_own_factor(identity, sign_in).await;
+        shown.map_err(PasswordFailure::Factor)?;
         if !form.is_repeated {
             return Err(unfit("The new password was not typed twice alike."));
         }
@@ -102,12 +108,8 @@ impl Portal {
         };
         let now = new.tokens_valid_after;
         changes.order(new).await.map_err(not_changed)?;
-        // a second factor was shown just now as well
-        let methods = sign_in.methods.with(AuthenticationMethod::Password);
-        let sign_in = SignIn::new(now, methods);
-        Ok(self
-            .begin_after_change((identity, sign_in), intake, now)
-            .await)
+        let of = (identity, after_change(sign_in, now));
+        Ok(self.begin_after_change(of, intake, now).await)
     }
 
     /// As much work as the present hash, if that is enough.
@@ -138,6 +140,19 @@ impl Portal {
         let record = record.at_place(place_of(intake));
         let begun = self.sessions.begin_browser(id, record, times).await;
         begun.ok().map(|()| session)
+    }
+}
+
+/// The sign-in of the session that begins after a change. A password is no second factor: where one was shown, it was shown when
+/// it was.
+fn after_change(sign_in: SignIn, now: u64) -> SignIn {
+    SignIn {
+        at: if sign_in.has_second_factor() {
+            sign_in.at
+        } else {
+            Some(now)
+        },
+        methods: sign_in.methods.with(AuthenticationMethod::Password),
     }
 }
 
