@@ -15,35 +15,10 @@ import time
 
 from playwright.sync_api import sync_playwright
 
+from screens import SCREENS, measure
+
 gateway, chromium, _, password, *rest = sys.argv[1:]
 users, folder = rest[:4], rest[4:]
-SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 320, "height": 568}}
-CONTRAST = """() => {
-    const light = (color) => {
-        const [r, g, b] = color.match(/[\\d.]+/g).map(Number).map((part) => {
-            const share = part / 255;
-            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const ground = (element) => {
-        for (let one = element; one; one = one.parentElement) {
-            const color = getComputedStyle(one).backgroundColor;
-            if (color !== "rgba(0, 0, 0, 0)" && color !== "transparent") return color;
-        }
-        return "rgb(255, 255, 255)";
-    };
-    const kinds = ["h1", "h2", "dt", "dd", ".row", ".dim", ".tag", "label", "button", ".button", ".notice", ".error", ".hint p"];
-    return kinds.map((kind) => document.querySelector(kind)).filter(Boolean).map((element) => {
-        const [text, page] = [light(getComputedStyle(element).color), light(ground(element))];
-        return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
-    });
-}"""
-# with what a screen reader says of them, and how tall they are
-CONTROLS = """() => [...document.querySelectorAll("main button, main a, main input")]
-    .filter((one) => one.checkVisibility())
-    .map((one) => [one.getAttribute("aria-label") || one.labels?.[0]?.textContent || one.textContent.trim(),
-        one.getBoundingClientRect().height])"""
 
 
 def keep(page, name):
@@ -52,9 +27,7 @@ def keep(page, name):
 
 
 def look(page, found, name):
-    found.setdefault("overflow", []).append(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
-    found.setdefault("contrast", []).extend(page.evaluate(CONTRAST))
-    found.setdefault("controls", []).extend(page.evaluate(CONTROLS))
+    measure(page, found)
     keep(page, name)
 
 
