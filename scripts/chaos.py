@@ -21,6 +21,7 @@ from pathlib import Path
 
 from chaos.faults import Faults
 from chaos.load import KINDS, Client
+from chaos.people import people
 from chaos.processes import Cluster, dump
 from chaos.truth import Truth
 
@@ -41,7 +42,7 @@ async def load(cluster: Cluster, truth: Truth, seconds: float, seed: int, calm: 
     """All clients for so long; how long each answer took."""
     until, clients, number = time.monotonic() + seconds, [], seed * 1000
     async with asyncio.TaskGroup() as group:
-        for kind, count, pause in KINDS:
+        for kind, count, pause in [*KINDS, (people, 4, 0.3)]:
             for _ in range(count):
                 number += 1
                 client = Client(cluster, truth, number, calm)
