@@ -36,6 +36,8 @@ async def watch_lag(truth: Truth) -> None:
         await asyncio.sleep(0.05)
         late = time.monotonic() - began - 0.05
         truth.lag = max(late, truth.lag * 0.98)
+        if late > 1:
+            truth.stall(late)
 
 
 async def load(cluster: Cluster, truth: Truth, seconds: float, seed: int, calm: bool) -> list[float]:

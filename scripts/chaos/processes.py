@@ -233,7 +233,7 @@ services:
         for gateway in self.gateways:
             gateway.start()
         for index in range(2):
-            if not await self.ready(index, 60):
+            if not await self.ready(index, 300):
                 raise RuntimeError(self.gateways[index].log.read_text())
             await self.serves(index)
 

@@ -11,7 +11,8 @@ PROMOTED = "promoted"
 """A user who is an admin now and then."""
 PEOPLE = {"ann": ["staff"], "ben": ["staff"], "cleo": ["admin", "staff"]}
 """People of the provider, and their groups there, which are their roles."""
-RECOVERY = {"upstream": 3.5, "redis": 1.5, "replica": 1.0, "descriptors": 1.5, "disk": 1.5, "clock": 1.5, "spoiled": 1.0, "provider": 2.0}
+RECOVERY = {"upstream": 3.5, "redis": 1.5, "replica": 1.0, "descriptors": 1.5, "disk": 1.5, "clock": 1.5, "spoiled": 1.0, "provider": 2.0,
+            "stall": 5.0}
 """Seconds behind a fault in which its traces are excused: two rounds of health checks, two tries of a store, a restart."""
 
 
@@ -112,11 +113,16 @@ class Truth:
         self.faults.append(fault)
         return fault
 
+    def stall(self, seconds: float) -> None:
+        """This program was not run for so long: all others were not either, and nobody is to blame for what that did."""
+        now = time.monotonic()
+        self.faults.append(Fault("stall", "machine", now - seconds, now))
+        self.counts["seconds without a processor"] = round(self.counts.get("seconds without a processor", 0) + seconds)
+
     def excused(self, kinds: set[str], target: str | None, since: float) -> bool:
         """Whether such a fault, of this target, overlaps the time from `since` to now, its recovery included."""
         return any(
-            fault.kind in kinds
-            and (target is None or fault.target == target)
+            (fault.kind == "stall" or fault.kind in kinds and (target is None or fault.target == target))
             and (fault.ended is None or fault.ended + RECOVERY[fault.kind] + 2 * self.lag > since)
             for fault in self.faults
         )
@@ -127,7 +133,8 @@ class Truth:
 
     def clear_since(self, kinds: set[str], target: str | None) -> float | None:
         """Since when there is no such fault; `None` where there is one."""
-        ends = [f.ended for f in self.faults if f.kind in kinds and (target is None or f.target == target)]
+        faults = [f for f in self.faults if f.kind == "stall" or f.kind in kinds and (target is None or f.target == target)]
+        ends = [fault.ended for fault in faults]
         return None if None in ends else max(ends, default=0.0)
 
     def bury(self, session: Session, replica: int) -> None:
