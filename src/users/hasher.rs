@@ -152,21 +152,11 @@ impl PasswordCheck {
     }
 }
 
-/// How far the threads stand back: they get a tenth of a core that others want as well, and all of one that is idle.
-const NICE: i32 = 10;
-
 fn work(jobs: &Mutex<Receiver<Job>>, check: &Check) {
-    stand_back();
+    ambient::stand_back();
     while let Some(job) = next(jobs) {
         // the panic has said so itself
         let _ = catch_unwind(AssertUnwindSafe(|| job.run(check)));
-    }
-}
-
-/// On Linux the rank is the thread's, elsewhere it would be that of all; where the system refuses, nothing is lost.
-fn stand_back() {
-    if cfg!(target_os = "linux") {
-        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 
