@@ -20,7 +20,7 @@ use crate::ambient;
 use crate::factors::{CodeMatch, Misses, OneTimeCode, SecondFactorPolicy, TotpSecret};
 use crate::ldap::LdapFailure;
 use crate::session::{
-    Begun, DeviceId, FactorRecord, FactorSwap, LoginAttempt, OnceKey, PasswordResult, TotpFactor,
+    Begun, DeviceId, FactorError, FactorRecord, FactorSwap, LoginAttempt, OnceKey, PasswordResult, TotpFactor,
 };
 use crate::text::fold::fold;
 
@@ -222,14 +222,22 @@ impl Portal {
             .ok_or(LoginDenial::Continuation)
     }
 
+    /// What somebody has added. Of a user of the list, nothing that was added before the name was theirs.
+    ///
+    /// # Errors
+    /// [`FactorError`]; then nobody is taken for somebody without a factor.
+    pub(super) async fn factors_of(&self, subject: &str) -> Result<FactorRecord, FactorError> {
+        let since = self.directory.find(subject).and_then(|user| user.created);
+        let sealer = self.browsers.sealer();
+        self.sessions.find_factors(subject, since, sealer).await
+    }
+
     async fn needed(&self, user: &SignedIn) -> Result<Needed, LoginDenial> {
         let policy = self.settings.second_factor;
         if policy == SecondFactorPolicy::Off {
             return Ok(Needed::Nothing);
         }
-        let subject = &user.identity().subject;
-        let sealer = self.browsers.sealer();
-        let record = self.sessions.find_factors(subject, sealer).await?;
+        let record = self.factors_of(&user.identity().subject).await?;
         Ok(match policy {
             _ if user.totp().is_some() || record.has_factor() => Needed::Code,
             SecondFactorPolicy::Required => Needed::Enrolment,
@@ -308,7 +316,7 @@ impl Portal {
     ) -> Result<Spent, LoginDenial> {
         let (subject, sealer) = (&user.identity().subject, self.browsers.sealer());
         for _ in 0..RACES {
-            let mut record = self.sessions.find_factors(subject, sealer).await?;
+            let mut record = self.factors_of(subject).await?;
             let held = misses(&mut record, asking).held_until(asking.now);
             if let Some(until) = held {
                 return Err(LoginDenial::LockedOut(

@@ -81,8 +81,7 @@ impl Portal {
         if self.has_listed_app(identity) {
             return FactorStanding::Has;
         }
-        let (subject, sealer) = (&identity.subject, self.browsers.sealer());
-        let found = self.sessions.find_factors(subject, sealer).await;
+        let found = self.factors_of(&identity.subject).await;
         if found.map_or(true, |record| record.has_factor()) {
             return FactorStanding::Has;
         }

@@ -88,6 +88,7 @@ fn user(identity: Identity, claims: Value) -> User {
         password: Some(PasswordHash::parse(hash).unwrap()),
         disabled: false,
         tokens_valid_after: None,
+        created: None,
         claims: claims.as_object().cloned().map(Box::new),
         api_keys: Vec::new(),
         totp: None,

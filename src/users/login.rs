@@ -88,6 +88,7 @@ mod tests {
             password: cost.map(PasswordHash::dummy),
             disabled: false,
             tokens_valid_after: None,
+            created: None,
             claims: None,
             api_keys: Vec::new(),
             totp: None,

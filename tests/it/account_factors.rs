@@ -74,7 +74,7 @@ fn between<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
 }
 
 /// The secret and what it is sealed in, on the page where an app is added.
-fn secret(page: &str) -> (String, String) {
+pub(crate) fn secret(page: &str) -> (String, String) {
     let secret = between(page, "<p class=\"secret\"><code>", "</code>");
     let sealed = between(page, "name=\"sealed\" value=\"", "\"");
     (secret.replace(' ', ""), sealed.to_owned())

@@ -9,6 +9,8 @@ use crate::support::{
     Answer, Gateway, GatewayBuilder, PASSWORD, Redis, Upstream, gateway, ok, send,
 };
 
+mod given_names;
+
 const ORIGIN: &str = "http://gateway.localhost";
 const HOST: &str = "gateway.localhost";
 

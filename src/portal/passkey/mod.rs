@@ -283,7 +283,7 @@ impl Portal {
             match self.sessions.swap_factors(subject, &record, sealer).await? {
                 FactorSwap::Done => return Ok(shown),
                 FactorSwap::Raced | FactorSwap::TakenKey => {
-                    record = self.sessions.find_factors(subject, sealer).await?;
+                    record = self.factors_of(subject).await?;
                 }
             }
         }

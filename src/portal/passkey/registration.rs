@@ -41,10 +41,7 @@ impl Portal {
         let start: Start = read(body)?;
         let (identity, sign_in) = self.key_holder(intake, context)?;
         let subject = &identity.subject;
-        let record = self
-            .sessions
-            .find_factors(subject, self.browsers.sealer())
-            .await?;
+        let record = self.factors_of(subject).await?;
         self.check_shown((identity, sign_in), &record, intake, context.now)?;
         let record = self.with_handle(subject, record).await?;
         let keys = registered_keys(&record);
@@ -137,7 +134,7 @@ impl Portal {
     ) -> Result<(), PasskeyRejection> {
         let sealer = self.browsers.sealer();
         for _ in 0..TRIES {
-            let mut record = self.sessions.find_factors(subject, sealer).await?;
+            let mut record = self.factors_of(subject).await?;
             is_shown(&record)?;
             let (is_full, is_known) = (
                 record.keys().count() >= MOST_KEYS,
@@ -182,7 +179,7 @@ impl Portal {
         // of two pages that begin at once one is told the other's
         let swap = self.sessions.swap_factors(subject, &record, sealer).await?;
         debug_assert!(swap != FactorSwap::TakenKey, "it has no key");
-        Ok(self.sessions.find_factors(subject, sealer).await?)
+        Ok(self.factors_of(subject).await?)
     }
 }
 

@@ -127,9 +127,7 @@ impl Portal {
         if !self.offers_factors(identity) {
             return OwnFactors::default();
         }
-        let sealer = self.browsers.sealer();
-        let found = self.sessions.find_factors(&identity.subject, sealer).await;
-        let Ok(record) = found else {
+        let Ok(record) = self.factors_of(&identity.subject).await else {
             return OwnFactors {
                 note: UNREADABLE,
                 ..OwnFactors::default()
@@ -203,8 +201,7 @@ impl Portal {
         if self.settings.second_factor == SecondFactorPolicy::Off {
             return Ok(());
         }
-        let sealer = self.browsers.sealer();
-        let found = self.sessions.find_factors(&identity.subject, sealer).await;
+        let found = self.factors_of(&identity.subject).await;
         let record = found.map_err(|_: FactorError| FactorFailure::Away)?;
         self.check_factor_shown(identity, &record, sign_in)
     }
@@ -234,7 +231,7 @@ impl Portal {
         }
         let (subject, sealer) = (&identity.subject, self.browsers.sealer());
         for _ in 0..TRIES {
-            let found = self.sessions.find_factors(subject, sealer).await;
+            let found = self.factors_of(subject).await;
             let mut record = found.map_err(|_: FactorError| FactorFailure::Away)?;
             let made = change(&mut record)?;
             let swapped = self.sessions.swap_factors(subject, &record, sealer).await;
