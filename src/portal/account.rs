@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::me::PortalCaller;
-use super::page::{PageQuery, see_other, show};
+use super::page::{PageQuery, SignInReason, see_other, show};
 use super::return_path::ReturnPath;
 use super::visitor::Visitor;
 use super::words::{ago, time_in_words};
@@ -38,9 +38,21 @@ impl Portal {
         format!("{}/account", self.settings.own.prefix)
     }
 
-    /// The way back to the account's page.
-    pub(super) fn account_return(&self) -> Option<ReturnPath> {
-        ReturnPath::parse(&self.account_path(), self.settings.paths)
+    /// The account's page, from where somebody goes on to what they wanted.
+    pub(super) fn account_at(&self, next: Option<&ReturnPath>) -> String {
+        SignInReason::Ordinary.address(&self.account_path(), next)
+    }
+
+    /// The way back to there.
+    pub(super) fn account_return(&self, next: Option<&ReturnPath>) -> Option<ReturnPath> {
+        let read = |address: &str| ReturnPath::parse(address, self.settings.paths);
+        // what is too long with another way behind it goes without
+        read(&self.account_at(next)).or_else(|| read(&self.account_path()))
+    }
+
+    /// What somebody on the account's page wanted.
+    pub(super) fn next_of(&self, intake: &Intake) -> Option<ReturnPath> {
+        PageQuery::read(intake.head.uri.query(), self.settings.paths).next
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
@@ -80,7 +92,7 @@ impl Portal {
             let visitor = Visitor {
                 site: &intake.site,
                 cookies: &intake.cookies,
-                next: self.account_return(),
+                next: self.account_return(self.next_of(intake).as_ref()),
             };
             let address = self.sign_in_path(visitor.next.as_ref());
             self.send_to_sign_in(&visitor, &address, context.now)
@@ -109,7 +121,7 @@ impl Portal {
         else {
             return None;
         };
-        let next = PageQuery::read(intake.head.uri.query(), self.settings.paths).next;
+        let next = self.next_of(intake);
         let switch = self.switch_path(next.as_ref());
         let next = self.landing(next, identity, context);
         let (method, times) = self.describe_session(intake, *expires_at, context.now);

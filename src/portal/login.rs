@@ -151,7 +151,8 @@ impl Portal {
             Ok(LoginStep::Half(half)) => {
                 (self.half_response(api, &half), Err(half.missing.denial()))
             }
-            Ok(LoginStep::Done(holder, shown)) => {
+            // programs add no app, and are shown no codes
+            Ok(LoginStep::Done(holder, shown, _)) => {
                 second_factor = shown;
                 let sign_in = SignIn::new(now, ShownFactor::methods(shown));
                 match self.grant_tokens(&holder, sign_in, now).await {
@@ -227,7 +228,7 @@ impl Portal {
         };
         // what comes with each request is no place for a code that is good once
         let checked = match self.show_password(request, &asking).await {
-            Ok(LoginStep::Done(user, _)) => Ok(user),
+            Ok(LoginStep::Done(user, ..)) => Ok(user),
             Ok(LoginStep::Half(half)) => Err(half.missing.denial()),
             Err(denial) => Err(denial),
         };

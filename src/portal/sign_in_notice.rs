@@ -66,7 +66,7 @@ impl Portal {
                 text: format!(
                     "{asked}. You have none yet: add one to your account, then come back."
                 ),
-                account: self.account_path(),
+                account: self.account_at(query.next.as_ref()),
                 ..SignInNotice::default()
             },
             FactorStanding::HasNone => {

@@ -87,7 +87,7 @@ fn code(secret: &str) -> Option<String> {
     Some(shown.trim().to_owned())
 }
 
-fn recovery_codes(page: &str) -> BTreeSet<String> {
+pub(crate) fn recovery_codes(page: &str) -> BTreeSet<String> {
     let codes = page.split("<li><code>").skip(1);
     codes
         .map(|rest| rest.split('<').next().unwrap().to_owned())
@@ -239,6 +239,54 @@ fn who_has_a_factor_shows_it_before_it_is_changed() {
         "they stand in for nothing: {shown}"
     );
     gateway.named_event("totp_removed");
+}
+
+/// A rule has sent them to the sign-in page, and that to the account.
+#[test]
+fn who_adds_an_app_comes_back_to_what_they_wanted() {
+    let upstream = Upstream::saying("x");
+    let gateway = set_up(&upstream).start();
+    let at = "/auth/account?next=/vault%3Ftab%3D2";
+    let action = "action=\"&#x2f;auth&#x2f;account?next=&#x2f;vault%3Ftab%3D2\"";
+    let send = |cookie: &str, form: &str| {
+        let fields = format!("Sec-Fetch-Site: same-origin\r\n{cookie}");
+        submit(gateway.address, at, form, &fields)
+    };
+    // who is not signed in signs in first
+    let sent = gateway.get(at, NAVIGATION);
+    let there = "/auth/login?next=/auth/account%3Fnext%3D%252Fvault%25253Ftab%25253D2";
+    assert_eq!((sent.status, sent.header("location")), (303, there));
+
+    let here = sign_in(&gateway, "rita");
+    let shown = gateway.get(at, &format!("{NAVIGATION}{here}")).body;
+    assert_says(
+        &shown,
+        &[action, "href=\"&#x2f;vault?tab=2\">Continue</a>"],
+    );
+    let begun = send(&here, "change=begin_app").body;
+    assert_says(&begun, &[action]);
+    let (key, sealed) = secret(&begun);
+    let Some(otp) = code(&key) else {
+        return;
+    };
+    let add = format!("change=add_app&sealed={sealed}&otp={otp}");
+    let added = send(&here, &add).body;
+    assert_eq!(recovery_codes(&added).len(), 10);
+    assert_says(
+        &added,
+        &["href=\"&#x2f;vault?tab=2\">I have kept them</a>"],
+    );
+    // a factor is shown before another change, and that leads back as well
+    let asked = send(&here, "change=remove_app");
+    let again = format!("{there}&reauth=second-factor&max_age=300");
+    assert_eq!((asked.status, asked.header("location")), (303, &*again));
+    let removed = send(&with_code("rita"), "change=remove_app");
+    let done = "/auth/account?next=/vault%3Ftab%3D2&done=removed";
+    assert_eq!((removed.status, removed.header("location")), (303, done));
+    // and nowhere else
+    let odd = "/auth/account?next=https://evil.test";
+    let shown = gateway.get(odd, &format!("{NAVIGATION}{here}")).body;
+    assert!(!shown.contains("evil"), "{shown}");
 }
 
 #[test]

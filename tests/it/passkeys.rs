@@ -9,6 +9,7 @@ use crate::support::{
     Answer, Gateway, GatewayBuilder, PASSWORD, Redis, Upstream, gateway, ok, send,
 };
 
+mod codes;
 mod given_names;
 
 const ORIGIN: &str = "http://gateway.localhost";

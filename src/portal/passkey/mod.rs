@@ -65,7 +65,7 @@ struct Destination<'a> {
 struct Finish {
     ceremony: Sealed,
     credential: Value,
-    /// Where the browser goes after a sign-in.
+    /// Where the browser goes afterwards.
     #[serde(default)]
     next: String,
     /// What the password was exchanged for, before a second factor.
