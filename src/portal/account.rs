@@ -40,7 +40,7 @@ impl Portal {
 
     /// The account's page, from where somebody goes on to what they wanted.
     pub(super) fn account_at(&self, next: Option<&ReturnPath>) -> String {
-        SignInReason::Ordinary.address(&self.account_path(), next)
+        SignInReason::default().address(&self.account_path(), next)
     }
 
     /// The way back to there.
@@ -66,6 +66,20 @@ impl Portal {
             Some(next) => next.as_str().to_owned(),
             None if (context.opens_start)(identity) => "/".to_owned(),
             None => self.account_path(),
+        }
+    }
+
+    /// The same for a link; empty where that is the account's page, which leads nowhere.
+    pub(super) fn onward(
+        &self,
+        next: Option<ReturnPath>,
+        identity: &Arc<Identity>,
+        context: &PortalContext<'_>,
+    ) -> String {
+        let landing = self.landing(next, identity, context);
+        match landing == self.account_path() {
+            true => String::new(),
+            false => landing,
         }
     }
 
@@ -123,16 +137,11 @@ impl Portal {
         };
         let next = self.next_of(intake);
         let switch = self.switch_path(next.as_ref());
-        let next = self.landing(next, identity, context);
+        let next = self.onward(next, identity, context);
         let (method, times) = self.describe_session(intake, *expires_at, context.now);
         let account = AccountPage {
             action: &format!("{}/logout", self.settings.own.prefix),
-            // the page itself leads nowhere
-            next: if next == self.account_path() {
-                ""
-            } else {
-                &next
-            },
+            next: &next,
             user: &identity.subject,
             name: identity.name.as_deref().unwrap_or_default(),
             method: &method,

@@ -44,7 +44,7 @@ impl Portal {
         let signed_in = format!("You are signed in as {name}.");
         let demand = match query.reason {
             SignInReason::StepUp(demand) => demand,
-            SignInReason::Ordinary | SignInReason::Switch => {
+            SignInReason::Ordinary(_) | SignInReason::Switch => {
                 return SignInNotice {
                     text: format!("{signed_in} That ends when you sign in as somebody else."),
                     ..SignInNotice::default()
