@@ -24,6 +24,7 @@ use crate::wire::{Peer, Scheme, TrustedProxies};
 
 mod attempts;
 mod me;
+mod second_factor;
 
 const NOW: u64 = 1_700_000_000;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -123,6 +124,10 @@ fn settings() -> HasherSettings {
 }
 
 fn portal_with(hasher: Hasher) -> Portal {
+    portal_of(directory(), hasher)
+}
+
+fn portal_of(directory: Arc<Directory>, hasher: Hasher) -> Portal {
     let own = OwnPaths {
         token_paths: vec!["/token".to_owned()],
         ..OwnPaths::default()
@@ -139,7 +144,7 @@ fn portal_with(hasher: Hasher) -> Portal {
     .unwrap();
     Portal::new(
         settings,
-        directory(),
+        directory,
         issuer(),
         hasher,
         sessions,
