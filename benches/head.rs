@@ -193,6 +193,7 @@ fn caller() -> Caller {
         disabled: false,
         totp: None,
         tokens_valid_after: None,
+        created: None,
         claims: None,
         api_keys: vec![ApiKey {
             name: "benchmark".into(),

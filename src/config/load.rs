@@ -171,7 +171,7 @@ fn finish(
             config,
             places,
             provider_places,
-            second_factor,
+            sign_in_places,
             cases,
         },
         users,
@@ -180,7 +180,7 @@ fn finish(
         let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
         let people = lint::people(config, places, users);
         let providers = lint::providers(config, provider_places);
-        let sign_ins = lint::sign_ins(config, places, *second_factor);
+        let sign_ins = lint::sign_ins(config, places, sign_in_places);
         let linted = people.into_iter().chain(mounts).chain(providers);
         let linted = linted.chain(sign_ins);
         linted.for_each(|finding| findings.push(finding));

@@ -373,7 +373,7 @@ impl ServiceSnapshot {
     pub(super) fn challenges(&self) -> Challenges {
         Challenges {
             basic: self.credentials.basic,
-            resource_metadata: None,
+            ..Challenges::default()
         }
     }
 

@@ -80,7 +80,7 @@ pub struct EnrolPage<'a> {
 /// The values of the page with recovery codes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecoveryPage<'a> {
-    /// The page of the account.
+    /// Where the person goes on: the page of the account, or what asked for the factor that was added.
     pub account: &'a str,
     /// Whose they are.
     pub user: &'a str,

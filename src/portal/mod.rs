@@ -33,6 +33,7 @@ mod multipart;
 mod page;
 mod passkey;
 mod place;
+mod recovery;
 mod redirect_loop;
 mod refresh;
 mod refused;

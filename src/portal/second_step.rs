@@ -112,8 +112,8 @@ impl Portal {
         if user.is_some_and(|user| user.totp.is_some()) {
             return true;
         }
-        let record = self.sessions.find_factors(subject, self.browsers.sealer());
-        record.await.map_or(true, |record| record.totp.is_some())
+        let record = self.factors_of(subject).await;
+        record.map_or(true, |record| record.totp.is_some())
     }
 }
 

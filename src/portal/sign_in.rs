@@ -15,6 +15,7 @@ use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
 use super::page::{PageQuery, SignInReason, see_other, show};
 use super::place::place_of;
+use super::recovery::APP_ADDED;
 use super::redirect_loop::RedirectLoopGuard;
 use super::rejection::FormRejection;
 use super::return_path::ReturnPath;
@@ -23,6 +24,7 @@ use super::shown_factor::ShownFactor;
 use super::signed_in::SignedIn;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
+use crate::factors::RecoveryCode;
 use crate::pages::{DurationInWords, PasskeyScript, PasskeyStep, SignInPage, Theme};
 use crate::session::BrowserSession;
 use crate::token::{LDAP, SessionId, SessionToken, SignIn};
@@ -44,6 +46,14 @@ pub(super) struct SentForm<'a> {
     pub(super) theme: &'a Theme,
     pub(super) intake: &'a Intake,
     pub(super) typed: &'a FormExtras,
+}
+
+/// Somebody who has signed in on the page.
+struct Entry<'a> {
+    user: &'a SignedIn,
+    sign_in: SignIn,
+    /// Those of an app that was added by that, to be shown this once.
+    codes: &'a [RecoveryCode],
 }
 
 /// What the sign-in page shows.
@@ -232,10 +242,15 @@ impl Portal {
     ) -> PortalReply {
         let mut second_factor = None;
         let (response, outcome) = match step {
-            Ok(LoginStep::Done(user, shown)) => {
+            Ok(LoginStep::Done(user, shown, codes)) => {
                 second_factor = shown;
                 let sign_in = SignIn::new(context.now, ShownFactor::methods(shown));
-                match self.let_in(form, name, (&user, sign_in), context).await {
+                let entry = Entry {
+                    user: &user,
+                    sign_in,
+                    codes: &codes,
+                };
+                match self.let_in(form, name, &entry, context).await {
                     Ok(response) => (response, Ok(())),
                     Err(denial) => (self.retell_denial(form, denial), Err(denial)),
                 }
@@ -295,14 +310,25 @@ impl Portal {
         &self,
         form: &SentForm<'_>,
         name: &str,
-        (user, sign_in): (&SignedIn, SignIn),
+        entry: &Entry<'_>,
         context: &PortalContext<'_>,
     ) -> Result<Response<Bytes>, LoginDenial> {
         let (intake, now) = (form.intake, context.now);
+        let Entry {
+            user,
+            sign_in,
+            codes,
+        } = *entry;
         let session = self.begin_session(user, sign_in, intake, now).await?;
         let next = ReturnPath::parse(&form.typed.next, self.settings.paths);
         let landing = self.landing(next, user.identity(), context);
-        let response = see_other(&landing).expect("a parsed path is a field value");
+        let response = match codes {
+            [] => see_other(&landing).expect("a parsed path is a field value"),
+            codes => {
+                let subject = &user.identity().subject;
+                self.show_codes(form.theme, subject, codes, (APP_ADDED, &landing))
+            }
+        };
         let mut response = self.give_session(intake, &session, response, now);
         // names compare byte for byte: the user has the typed one
         self.remember_device(intake, name, now, response.headers_mut());

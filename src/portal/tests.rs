@@ -24,6 +24,7 @@ use crate::wire::{Peer, Scheme, TrustedProxies};
 
 mod attempts;
 mod me;
+mod second_factor;
 
 const NOW: u64 = 1_700_000_000;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -88,6 +89,7 @@ fn user(identity: Identity, claims: Value) -> User {
         password: Some(PasswordHash::parse(hash).unwrap()),
         disabled: false,
         tokens_valid_after: None,
+        created: None,
         claims: claims.as_object().cloned().map(Box::new),
         api_keys: Vec::new(),
         totp: None,
@@ -122,6 +124,10 @@ fn settings() -> HasherSettings {
 }
 
 fn portal_with(hasher: Hasher) -> Portal {
+    portal_of(directory(), hasher)
+}
+
+fn portal_of(directory: Arc<Directory>, hasher: Hasher) -> Portal {
     let own = OwnPaths {
         token_paths: vec!["/token".to_owned()],
         ..OwnPaths::default()
@@ -138,7 +144,7 @@ fn portal_with(hasher: Hasher) -> Portal {
     .unwrap();
     Portal::new(
         settings,
-        directory(),
+        directory,
         issuer(),
         hasher,
         sessions,

@@ -38,6 +38,8 @@ pub(super) struct PasswordCheck {
     pub(super) enabled: bool,
     /// Checked as well where the candidate is refused.
     pub(super) padding: Vec<PasswordHash>,
+    /// It is checked in any case, so that the work does not tell whether the candidate is right.
+    pub(super) hides_match: bool,
 }
 
 enum Job {
@@ -143,7 +145,7 @@ impl PasswordCheck {
             .as_ref()
             .is_some_and(|hash| check(candidate, hash));
         let accepted = matches && self.enabled;
-        if !accepted {
+        if !accepted || self.hides_match {
             for dummy in &self.padding {
                 check(candidate, dummy);
             }
@@ -219,6 +221,7 @@ mod tests {
             hash: Some(hash),
             enabled: true,
             padding: Vec::new(),
+            hides_match: false,
         }
     }
 

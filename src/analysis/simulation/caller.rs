@@ -169,6 +169,7 @@ mod tests {
             password: None,
             disabled,
             tokens_valid_after: None,
+            created: None,
             claims: None,
             api_keys: Vec::new(),
             totp: None,

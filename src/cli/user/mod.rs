@@ -155,12 +155,12 @@ fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Res
     ))
 }
 
-/// What the gateway keeps of somebody goes by the name alone: whoever is given it next would have it.
+/// What the gateway keeps of somebody goes by the name: who is given it by hand next would have it.
 fn remove(store: &Store, user: &str) -> anyhow::Result<()> {
     change(store, &Change::Remove(user.into()), "removed", user)?;
     say(&format!(
-        "note: sessions of `{user}`, and passkeys and apps that they added, stay in `state` under that name; before somebody \
-         else is given it: `gatelatch user remove-totp {user} --all` and `gatelatch session end --user {user}`"
+        "note: what `{user}` added as second factors, and their sessions, stay in `state` until `gatelatch user remove-totp {user} \
+         --all` and `gatelatch session end --user {user}`; whoever is given the name by `gatelatch user add` has none of it"
     ))
 }
 
@@ -210,6 +210,7 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
         roles: roles.clone(),
         name,
         email,
+        created: Some(store::now()),
     };
     change(store, &Change::Add(vec![new]), "added", &user)?;
     note_unasked_roles(store, &roles)?;

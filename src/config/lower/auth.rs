@@ -19,7 +19,7 @@ use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
-use crate::config::places::ProviderPlaces;
+use crate::config::places::{ProviderPlaces, SignInPlaces};
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::{Auth, Issuer, Server, Token};
@@ -59,10 +59,7 @@ pub(super) struct Lowered {
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
     pub(super) providers: Vec<ProviderPlaces>,
-    /// Where keys of people are configured.
-    pub(super) passkeys: Option<Span>,
-    /// Where `login.second_factor` stands; `None` where it does not.
-    pub(super) second_factor: Option<Span>,
+    pub(super) sign_in_places: SignInPlaces,
 }
 
 /// The `auth` block.
@@ -84,7 +81,7 @@ pub(super) fn auth(
     } = trusted(&mut section, token.as_ref(), roots, reader);
     let session = session(section.take("session"), reader);
     let (passkeys, passkeys_span) = passkeys(section.take("passkeys"), reader).unzip();
-    let login = login(section.take("login"), reader);
+    let login = login(section.take("login"), passkeys_span, reader);
     let verify = section.choice("verify", blocks::VERIFY, reader);
     let credentials =
         credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
@@ -93,7 +90,7 @@ pub(super) fn auth(
     let metadata = section.take("resource_metadata");
     let metadata = metadata.and_then(|entry| resource_metadata(entry, reader));
     section.finish(reader);
-    let second_factor = login.second_factor_place;
+    let sign_in_places = login.places;
     let auth = token
         .zip(issuers)
         .zip(providers.settings)
@@ -130,8 +127,7 @@ pub(super) fn auth(
         users_file,
         roles_claim,
         providers: providers.places,
-        second_factor,
-        passkeys: passkeys_span,
+        sign_in_places,
     }
 }
 

@@ -55,15 +55,16 @@ pub(super) fn user(
     let name = section
         .either(reader, "name", "displayname")
         .and_then(|entry| label(&entry, reader));
-    let email = section.take("email");
-    let email = email.and_then(|entry| label(&entry, reader));
+    let email = section
+        .take("email")
+        .and_then(|entry| label(&entry, reader));
     let disabled = section.boolean("disabled", reader).unwrap_or(false);
     let claims = section
         .take("claims")
         .and_then(|entry| claims(entry, roles_claim, reader))
         .unwrap_or_default();
-    let tokens_valid_after = section.take("tokens_valid_after");
-    let tokens_valid_after = tokens_valid_after.and_then(|entry| second(&entry, reader));
+    let tokens_valid_after = moment(section.take("tokens_valid_after"), reader);
+    let created = moment(section.take("created"), reader);
     let api_keys = section.take("api_keys");
     let api_keys = api_keys.map(|entry| api_keys::api_keys(entry, keys, reader));
     for attribute in blocks::AUTHELIA_ATTRIBUTES {
@@ -90,10 +91,16 @@ pub(super) fn user(
         password,
         totp,
         disabled,
-        tokens_valid_after,
+        // tokens from before are of whoever had the name
+        tokens_valid_after: tokens_valid_after.max(created),
+        created,
         claims,
         api_keys,
     })
+}
+
+fn moment(entry: Option<Entry>, reader: &mut Reader<'_>) -> Option<u64> {
+    entry.and_then(|entry| second(&entry, reader))
 }
 
 fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {

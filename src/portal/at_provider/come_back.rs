@@ -360,7 +360,7 @@ impl Portal {
             provider,
             next,
             attempt: Attempt::Anew,
-            reason: SignInReason::Ordinary,
+            reason: SignInReason::default(),
         };
         let mut reply = self.send_away(theme, intake, &departure, context.now);
         let headers = reply.response.headers_mut();

@@ -209,7 +209,7 @@ impl Portal {
             reason: if failure.denial == ProviderDenial::NotAllowed {
                 SignInReason::Switch
             } else {
-                SignInReason::Ordinary
+                SignInReason::default()
             },
             ..FormView::default()
         };

@@ -20,6 +20,7 @@ use crate::portal::login::{LoginEvent, log_safe_name};
 use crate::portal::login_api::LoginApi;
 use crate::portal::me::PortalCaller;
 use crate::portal::page::see_other;
+use crate::portal::recovery::{APP_ADDED, KEY_ADDED};
 use crate::portal::sign_in::{retry_after, words};
 use crate::portal::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::session::StoreUnavailable;
@@ -35,6 +36,7 @@ const NO_SUCH_FACTOR: &str = "There is no such second factor any more.";
 const NO_FACTORS: &str = "Second factors cannot be added or removed here.";
 const NEW_CODES: &str = "The former codes are not good any more.";
 const WRONG_CODE: &str = "The code is wrong. Type the one that the app shows now.";
+const CODES_GONE: &str = "The recovery codes cannot be shown any more. Please make new ones.";
 const TOO_LATE: &str = "That took too long. Please add the app again.";
 
 /// Somebody who may change something.
@@ -86,13 +88,29 @@ impl Portal {
         let format = BodyFormat::of(&intake.head.headers).unwrap_or(BodyFormat::Form);
         let form = body.whole().ok();
         let form = form.and_then(|bytes| AccountForm::read(&format, &bytes));
-        let PortalCaller::Known { identity, .. } = context.caller else {
-            return self.send_back(&self.sign_in_path(self.account_return().as_ref()));
+        let next = self.next_of(intake);
+        let PortalCaller::Known {
+            identity, session, ..
+        } = context.caller
+        else {
+            let account = self.account_return(next.as_ref());
+            return self.send_back(&self.sign_in_path(account.as_ref()));
         };
+        if let (Some(AccountForm::ShowCodes(sealed)), Some(session)) = (&form, session) {
+            let Some(codes) = self.open_codes(sealed, *session, context.now) else {
+                let shown = (StatusCode::UNPROCESSABLE_ENTITY, CODES_GONE);
+                return self.show_error(theme, intake, context, shown).await.into();
+            };
+            let after = (KEY_ADDED, &*self.after_factor(intake));
+            return self
+                .show_codes(theme, &identity.subject, &codes, after)
+                .into();
+        }
         let (session, sign_in) = match self.may_change(intake, context) {
             MayChange::Yes(session, sign_in) => (session, sign_in),
             MayChange::AfterSignIn => {
-                return self.send_back(&self.confirm_account(intake, false, context.now));
+                let again = self.confirm_account(intake, next.as_ref(), false, context.now);
+                return self.send_back(&again);
             }
             MayChange::No => {
                 let shown = (StatusCode::FORBIDDEN, "Sign in with this browser first.");
@@ -148,6 +166,11 @@ impl Portal {
                 self.try_factors(theme, intake, context, owner, &change)
                     .await
             }
+            // of no session, in which they would have been shown before
+            AccountForm::ShowCodes(_) => {
+                let shown = (StatusCode::BAD_REQUEST, UNREADABLE);
+                self.show_error(theme, intake, context, shown).await.into()
+            }
             AccountForm::Password(form) => {
                 self.try_password(theme, intake, context, owner, form).await
             }
@@ -164,7 +187,7 @@ impl Portal {
     ) -> PortalReply {
         let (shown, why) = match ended {
             Ok(true) => {
-                let response = self.come_back_done(done);
+                let response = self.come_back_done(intake, done);
                 return told(response, change, Ok(()));
             }
             Ok(false) => ((StatusCode::NOT_FOUND, NO_SUCH_SESSION), "no_such_session"),
@@ -186,12 +209,13 @@ impl Portal {
         let change = AccountChange::PasswordChanged;
         match self.change_password(of, form, intake, now).await {
             Ok(Some(session)) => {
-                let response = self.come_back_done(DONE_PASSWORD);
+                let response = self.come_back_done(intake, DONE_PASSWORD);
                 let response = self.give_session(intake, &session, response, now);
                 told(response, change, Ok(()))
             }
             Ok(None) => {
-                let sign_in = self.sign_in_path(self.account_return().as_ref());
+                let account = self.account_return(self.next_of(intake).as_ref());
+                let sign_in = self.sign_in_path(account.as_ref());
                 let PortalReply { response, .. } = self.send_back(&sign_in);
                 told(response, change, Ok(()))
             }
@@ -262,11 +286,15 @@ impl Portal {
         let of = (owner.session, owner.sign_in);
         match self.enrol(identity, of, code, now).await {
             Ok(Enrolled::Added(codes)) if codes.is_empty() => {
-                told(self.come_back_done(DONE_APP), change, Ok(()))
+                let response = match self.next_of(intake) {
+                    Some(next) => see_other(next.as_str()).expect("a parsed path is a field value"),
+                    None => self.come_back_done(intake, DONE_APP),
+                };
+                told(response, change, Ok(()))
             }
             Ok(Enrolled::Added(codes)) => {
-                let notice = "Your authenticator app is added. From now on it is asked for when you sign in.";
-                let page = self.show_codes(theme, identity, &codes, notice);
+                let after = (APP_ADDED, &*self.after_factor(intake));
+                let page = self.show_codes(theme, &identity.subject, &codes, after);
                 told(page, change, Ok(()))
             }
             Ok(Enrolled::Wrong(secret)) => {
@@ -300,9 +328,12 @@ impl Portal {
             .change_factors(owner.identity, owner.sign_in, change)
             .await
         {
-            Ok(codes) if codes.is_empty() => told(self.come_back_done(DONE_REMOVED), label, Ok(())),
+            Ok(codes) if codes.is_empty() => {
+                told(self.come_back_done(intake, DONE_REMOVED), label, Ok(()))
+            }
             Ok(codes) => {
-                let page = self.show_codes(theme, owner.identity, &codes, NEW_CODES);
+                let after = (NEW_CODES, &*self.after_factor(intake));
+                let page = self.show_codes(theme, &owner.identity.subject, &codes, after);
                 told(page, label, Ok(()))
             }
             Err(why) => self.factors_kept(theme, intake, context, label, &why).await,
@@ -320,7 +351,8 @@ impl Portal {
     ) -> PortalReply {
         let shown = match why {
             FactorFailure::ShowFactor => {
-                let address = self.confirm_account(intake, true, context.now);
+                let next = self.next_of(intake);
+                let address = self.confirm_account(intake, next.as_ref(), true, context.now);
                 let PortalReply { response, .. } = self.send_back(&address);
                 return told(response, change, Err(why.label()));
             }
@@ -332,8 +364,16 @@ impl Portal {
         told(page, change, Err(why.label()))
     }
 
-    fn come_back_done(&self, done: &str) -> Response<Bytes> {
-        let address = format!("{}?{DONE}={done}", self.account_path());
+    /// Where somebody goes on who has added a factor.
+    fn after_factor(&self, intake: &Intake) -> String {
+        let next = self.next_of(intake);
+        next.map_or_else(|| self.account_path(), |next| next.as_str().to_owned())
+    }
+
+    fn come_back_done(&self, intake: &Intake, done: &str) -> Response<Bytes> {
+        let account = self.account_at(self.next_of(intake).as_ref());
+        let sign = if account.contains('?') { '&' } else { '?' };
+        let address = format!("{account}{sign}{DONE}={done}");
         see_other(&address).expect("a path of the gateway's own is a field value")
     }
 

@@ -21,15 +21,18 @@ pub(super) struct OwnSessions {
 }
 
 impl Portal {
-    /// The sessions that are this person's. A name that the user list has is one person, however they sign in; without the
-    /// list two providers may use one name for two.
+    /// The sessions that are this person's. A name that the user list has is one person, however they sign in, and whoever had it
+    /// before is another; without the list two providers may use one name for two.
     async fn own_sessions(
         &self,
         identity: &Identity,
         now: u64,
     ) -> Result<Vec<ListedSession>, StoreUnavailable> {
-        let is_listed = self.directory.find(&identity.subject).is_some();
-        let is_own = |session: &ListedSession| is_listed || session.provider == identity.provider;
+        let user = self.directory.find(&identity.subject);
+        let is_own = |session: &ListedSession| match user {
+            Some(user) => user.admit(Some(session.begun_at)).is_ok(),
+            None => session.provider == identity.provider,
+        };
         let (mut all, mut from) = (Vec::new(), Some(0));
         while let Some(start) = from {
             let page = self

@@ -78,6 +78,7 @@ fn listed(name: &str, role: &str) -> User {
         password: None,
         disabled: name == "gone",
         tokens_valid_after: (name == "late").then_some(NOW + 1),
+        created: None,
         claims: None,
         api_keys: Vec::new(),
         totp: None,
