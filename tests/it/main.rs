@@ -34,6 +34,7 @@ mod bodies;
 mod browser_sessions;
 mod bytes_at_rest;
 mod check;
+mod check_instructions;
 mod chromium;
 mod client_addresses;
 mod client_credentials;

@@ -52,7 +52,7 @@ impl HeaderChanges {
     /// shall not get.
     pub fn new(
         permit: Permit<'_>,
-        request: &DescribedRequest,
+        request: &DescribedRequest<'_>,
         (filter, identity): (&FieldFilter, &IdentitySettings),
         (credential, secret): (Option<&Credential>, Option<&Credential>),
     ) -> Self {
@@ -247,7 +247,8 @@ mod tests {
                     .headers_mut()
                     .append(name, HeaderValue::from_static(value));
             }
-            let message = grpc::message(deny(&instead).body()).unwrap();
+            let denial = deny(&instead);
+            let message = grpc::message(denial.body()).unwrap();
             let answer = Answer::decode(message).unwrap();
             assert_eq!(answer.status.unwrap().code, code, "{status}");
             let denied = answer.denied.expect("it is denied");
