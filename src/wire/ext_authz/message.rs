@@ -115,7 +115,7 @@ impl<'m> HttpRequest<'m> {
 }
 
 /// An entry of a map.
-fn read_entry<'m>(entry: MessageReader<'m>) -> Result<(&'m str, &'m str), GrpcError> {
+fn read_entry(entry: MessageReader<'_>) -> Result<(&str, &str), GrpcError> {
     let (mut key, mut value) = ("", "");
     entry.each(|number, field| {
         match number {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 
@@ -237,12 +237,13 @@ pub fn call(address: SocketAddr, path: &str, fields: &[(&str, &str)], body: Vec<
     exchange(address, request.unwrap())
 }
 
-/// So many calls with this message, one after the other over one connection.
+/// So many calls with this message, one after the other over one connection. Each ends with the frame of its message, as
+/// Envoy's do.
 pub fn call_again_and_again(address: SocketAddr, body: Vec<u8>, count: u64) {
     let body = Bytes::from(body);
     let request = |_| {
         request(address, CHECK, &[])
-            .body(whole(body.clone()))
+            .body(Full::new(body.clone()))
             .unwrap()
     };
     exchanges(address, (0..count).map(request), |called| {
