@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::factors::{FactorFailure, FreshCodes, fresh_codes};
+use super::page::AccountRequest;
 use crate::access::Identity;
 use crate::ambient;
 use crate::factors::{CodeMatch, RecoveryCode, TotpCode, TotpSecret, TotpUri};
@@ -16,7 +17,6 @@ use crate::portal::page::show;
 use crate::session::TotpFactor;
 use crate::text::base32;
 use crate::token::{Sealed, SealedFor, SessionId, SignIn};
-use crate::wire::Intake;
 
 /// How long the page of a secret is good, in seconds.
 const LIFE: u64 = 15 * 60;
@@ -97,14 +97,13 @@ impl Portal {
     /// The page of a secret.
     pub(super) fn show_enrolment(
         &self,
-        theme: &Theme,
-        intake: &Intake,
+        asked: AccountRequest<'_>,
         identity: &Identity,
         secret: (&TotpSecret, &str),
         (status, error): (StatusCode, &str),
     ) -> Response<Bytes> {
         let (secret, sealed) = secret;
-        let host = intake.site.host.to_str().unwrap_or_default();
+        let host = asked.intake.site.host.to_str().unwrap_or_default();
         let uri = TotpUri::new(host, &identity.subject, secret);
         let picture = uri.to_svg();
         let account = self.account_path();
@@ -117,7 +116,7 @@ impl Portal {
             sealed,
             error,
         };
-        show(theme.enrol(&page), status)
+        show(asked.theme.show(&page), status)
     }
 
     /// New recovery codes, this once.
@@ -136,7 +135,7 @@ impl Portal {
             notice,
             codes: &shown,
         };
-        show(theme.recovery(&page), StatusCode::OK)
+        show(theme.show(&page), StatusCode::OK)
     }
 }
 

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::me::PortalCaller;
-use super::page::{PageQuery, see_other, show};
-use super::return_path::ReturnPath;
-use super::visitor::Visitor;
-use super::words::{ago, time_in_words};
-use super::{Portal, PortalContext};
 use crate::access::Identity;
 use crate::pages::{AccountPage, DurationInWords, Theme};
+use crate::portal::me::PortalCaller;
+use crate::portal::page::{PageQuery, see_other, show};
+use crate::portal::return_path::ReturnPath;
+use crate::portal::visitor::Visitor;
+use crate::portal::words::{ago, time_in_words};
+use crate::portal::{Portal, PortalContext};
 use crate::token::{AuthenticationMethod, SignIn};
 use crate::users::NEVER;
 use crate::wire::{self, CredentialSource, Intake};
 
 /// Which page somebody who is signed in asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AccountView {
+pub(in crate::portal) enum AccountView {
     /// The account, or the sign-in page.
     Account,
     /// The one to sign out.
@@ -28,23 +28,23 @@ pub(super) enum AccountView {
 
 /// What a session says about itself on its page.
 #[derive(Default)]
-pub(super) struct SessionTimes {
-    pub(super) since: String,
-    pub(super) until: String,
+pub(in crate::portal) struct SessionTimes {
+    pub(in crate::portal) since: String,
+    pub(in crate::portal) until: String,
 }
 
 impl Portal {
-    pub(super) fn account_path(&self) -> String {
+    pub(in crate::portal) fn account_path(&self) -> String {
         format!("{}/account", self.settings.own.prefix)
     }
 
     /// The way back to the account's page.
-    pub(super) fn account_return(&self) -> Option<ReturnPath> {
+    pub(in crate::portal) fn account_return(&self) -> Option<ReturnPath> {
         ReturnPath::parse(&self.account_path(), self.settings.paths)
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
-    pub(super) fn landing(
+    pub(in crate::portal) fn landing(
         &self,
         next: Option<ReturnPath>,
         identity: &Arc<Identity>,
@@ -58,7 +58,7 @@ impl Portal {
     }
 
     /// `GET /auth/logout`: it changes nothing.
-    pub(super) fn answer_sign_out(
+    pub(in crate::portal) fn answer_sign_out(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -70,7 +70,7 @@ impl Portal {
     }
 
     /// People are sent to the sign-in page and back; programs get what is wrong with their credential.
-    pub(super) fn ask_to_sign_in(
+    pub(in crate::portal) fn ask_to_sign_in(
         &self,
         intake: &Intake,
         context: &PortalContext<'_>,
@@ -94,7 +94,7 @@ impl Portal {
     }
 
     /// `None` where nobody is signed in.
-    pub(super) fn show_account(
+    pub(in crate::portal) fn show_account(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -134,11 +134,11 @@ impl Portal {
                 AccountView::SignOut => "leaving",
             },
         };
-        Some(show(theme.account(&account), StatusCode::OK))
+        Some(show(theme.show(&account), StatusCode::OK))
     }
 
     /// How the caller was identified, since when and until when.
-    pub(super) fn describe_session(
+    pub(in crate::portal) fn describe_session(
         &self,
         intake: &Intake,
         expires_at: u64,
