@@ -90,10 +90,8 @@ impl Portal {
             Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(api, shown, client, now).await,
             Err(rejection) => rejection.into_response(api).into(),
         };
-        reply
-            .response
-            .headers_mut()
-            .insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        let headers = reply.response.headers_mut();
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         reply
     }
 

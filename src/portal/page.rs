@@ -110,9 +110,8 @@ impl PageQuery {
     pub(super) fn read(query: Option<&str>, options: PathOptions) -> Self {
         let mut read = Self::default();
         let (mut max_age, mut second_factor) = (None, false);
-        for (name, value) in
-            form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok)
-        {
+        let query = query.unwrap_or_default().as_bytes();
+        for (name, value) in form::pairs(query).filter_map(Result::ok) {
             match &**name {
                 "next" => read.next = ReturnPath::parse(&value, options),
                 SIGNED_OUT => read.signed_out = true,
@@ -172,7 +171,7 @@ pub(super) fn show(page: RenderedPage, status: StatusCode) -> Response<Bytes> {
 /// and not as the answer to a form, which may lead nowhere else.
 pub(super) fn pass_on(theme: &Theme, page: &PassingPage<'_>) -> Option<Response<Bytes>> {
     let refresh = HeaderValue::from_str(&format!("0; url={}", page.address)).ok()?;
-    let mut response = show(theme.passing(page), StatusCode::OK);
+    let mut response = show(theme.show(page), StatusCode::OK);
     response.headers_mut().insert("refresh", refresh);
     Some(response)
 }

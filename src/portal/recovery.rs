@@ -53,6 +53,6 @@ impl Portal {
             notice,
             codes: &shown,
         };
-        show(theme.recovery(&page), StatusCode::OK)
+        show(theme.show(&page), StatusCode::OK)
     }
 }

@@ -91,7 +91,7 @@ impl Portal {
             },
             keys: &kinds,
         };
-        let shown = form.theme.second_factor(&page);
+        let shown = form.theme.show(&page);
         if kinds.is_empty() {
             return show(shown, status);
         }

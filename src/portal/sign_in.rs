@@ -131,7 +131,7 @@ impl Portal {
             account: shown.account,
             password: if has_form { "password" } else { "" },
         };
-        let page = theme.sign_in(&form);
+        let page = theme.show(&form);
         if !(has_form && shown.offers_keys) {
             return show(page, status);
         }
@@ -343,22 +343,13 @@ impl Portal {
         mut response: Response<Bytes>,
         now: u64,
     ) -> Response<Bytes> {
-        let cookie =
-            self.settings
-                .cookie
-                .write(intake.site.scheme, &session.value, session.max_age);
-        response.headers_mut().append(SET_COOKIE, cookie);
-        let former = self
-            .settings
-            .cookie
-            .clear_others(&intake.cookies, intake.site.scheme);
-        for line in former {
+        let (cookie, scheme) = (&self.settings.cookie, intake.site.scheme);
+        let line = cookie.write(scheme, &session.value, session.max_age);
+        response.headers_mut().append(SET_COOKIE, line);
+        for line in cookie.clear_others(&intake.cookies, scheme) {
             response.headers_mut().append(SET_COOKIE, line);
         }
-        let marker = self
-            .settings
-            .cookie
-            .marker(&intake.cookies, intake.site.scheme);
+        let marker = cookie.marker(&intake.cookies, scheme);
         let guard = RedirectLoopGuard::signed_in(RedirectLoopGuard::read(marker, now), now);
         self.mark(&intake.site, guard, now, response.headers_mut());
         response
@@ -441,22 +432,15 @@ pub(super) fn retry_after(response: &Response<Bytes>) -> Option<u64> {
 
 /// The message for people where programs get an error.
 pub(super) fn words(status: StatusCode, retry_after: Option<u64>) -> Cow<'static, str> {
-    let again = || {
-        let seconds = retry_after.unwrap_or_default().max(1);
-        DurationInWords(seconds)
-    };
+    let again = DurationInWords(retry_after.unwrap_or_default().max(1));
     match status {
         StatusCode::UNAUTHORIZED => "The user name or the password is wrong.".into(),
-        StatusCode::TOO_MANY_REQUESTS => format!(
-            "Too many attempts have failed. Please try again in {}.",
-            again()
-        )
-        .into(),
-        StatusCode::SERVICE_UNAVAILABLE => format!(
-            "Signing in is not possible right now. Please try again in {}.",
-            again()
-        )
-        .into(),
+        StatusCode::TOO_MANY_REQUESTS => {
+            format!("Too many attempts have failed. Please try again in {again}.").into()
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            format!("Signing in is not possible right now. Please try again in {again}.").into()
+        }
         StatusCode::UNPROCESSABLE_ENTITY => "Please fill in both fields.".into(),
         StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
             "The form could not be read. Please try again.".into()

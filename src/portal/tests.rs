@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::{Claim, ClaimValue, Identity};
+use crate::access::{Claim, ClaimValue};
 use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{
@@ -20,7 +20,7 @@ use crate::token::{
     Verifier, VerifierSettings,
 };
 use crate::users::{HasherSettings, Password, PasswordHash, User};
-use crate::wire::{Peer, Scheme, TrustedProxies};
+use crate::wire::{Peer, Scheme, SessionCookie, TrustedProxies};
 
 mod attempts;
 mod me;

@@ -152,7 +152,7 @@ impl Portal {
             .is_some();
         let reason = if came_back { REFUSED } else { LOST };
         let action = self.sign_in_path(visitor.next.as_ref());
-        let page = theme.cookie_missing(&CookieMissing {
+        let page = theme.show(&CookieMissing {
             action: &action,
             cookie: cookie.name(visitor.site.scheme),
             reason,
@@ -166,7 +166,7 @@ impl Portal {
 
     /// The cookie of a sign-in with a provider did not come back from there.
     pub(super) fn show_cookie_lost(&self, theme: &Theme, cookie: &str) -> Response<Bytes> {
-        let page = theme.cookie_missing(&CookieMissing {
+        let page = theme.show(&CookieMissing {
             action: &self.sign_in_path(None),
             cookie,
             reason: LOST,

@@ -43,10 +43,8 @@ impl Portal {
         let shown = self
             .use_key(site, pending, &assertion, (&subject, record), now)
             .await?;
-        let sign_in = (
-            SignIn::new(now, methods(shown)),
-            ShownFactor::of_key(shown.kind),
-        );
+        let sign_in = SignIn::new(now, methods(shown));
+        let sign_in = (sign_in, ShownFactor::of_key(shown.kind));
         self.let_in_by_key(&user, sign_in, intake, &finish.next, context)
             .await
     }

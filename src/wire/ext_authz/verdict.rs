@@ -98,14 +98,10 @@ impl HeaderChanges {
     pub fn respond(self, session: Option<HeaderValue>) -> Response<Bytes> {
         let private = HeaderValue::from_static("private");
         let append = AppendAction::AppendIfExistsOrAdd;
+        let overwrite = AppendAction::OverwriteIfExistsOrAdd;
         answer(OK, 3, |allowed| {
             for (name, value) in &self.set {
-                header(
-                    allowed,
-                    2,
-                    (name, value),
-                    AppendAction::OverwriteIfExistsOrAdd,
-                );
+                header(allowed, 2, (name, value), overwrite);
             }
             for name in &self.remove {
                 allowed.text(5, name.as_str().as_bytes());

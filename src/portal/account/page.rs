@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::password::PasswordOffer;
-use super::sessions::OwnSessions;
 use crate::access::AuthenticationDemand;
 use crate::pages::{PasskeyScript, PasskeyStep, RenderedPage, SettingsPage, Theme};
 use crate::portal::me::PortalCaller;
@@ -15,16 +14,12 @@ use crate::portal::recovery::{APP_ADDED, KEY_ADDED};
 use crate::portal::return_path::ReturnPath;
 use crate::portal::visitor::Visitor;
 use crate::portal::{Portal, PortalContext};
-use crate::session::StoreUnavailable;
 use crate::text::form;
 use crate::token::{SessionId, SignIn};
 use crate::wire::{CredentialSource, Intake};
 
 /// How long after somebody has shown who they are something may be changed, in seconds.
 const FRESH: u64 = 5 * 60;
-
-const SESSIONS_AWAY: &str =
-    "Your sessions cannot be listed right now. Please try again in a moment.";
 
 /// Says in the page's query what was done before the browser came back.
 pub(in crate::portal) const DONE: &str = "done";
@@ -36,6 +31,14 @@ pub(super) const DONE_PASSWORD: &str = "password";
 pub(super) const DONE_APP: &str = "app";
 pub(super) const DONE_REMOVED: &str = "removed";
 pub(in crate::portal) const DONE_KEY: &str = "key";
+
+/// A request for the page, or for a change that one of its forms asks for.
+#[derive(Clone, Copy)]
+pub(super) struct AccountRequest<'a> {
+    pub(super) theme: &'a Theme,
+    pub(super) intake: &'a Intake,
+    pub(super) context: &'a PortalContext<'a>,
+}
 
 /// Whether somebody may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +98,10 @@ impl Portal {
     /// `None` where nobody is signed in.
     pub(super) async fn show_settings(
         &self,
-        theme: &Theme,
-        intake: &Intake,
-        context: &PortalContext<'_>,
+        asked: AccountRequest<'_>,
         (status, error): (StatusCode, &str),
     ) -> Option<Response<Bytes>> {
+        let (intake, context) = (asked.intake, asked.context);
         let PortalCaller::Known {
             identity,
             expires_at,
@@ -109,16 +111,15 @@ impl Portal {
         else {
             return None;
         };
-        let listed = self.show_sessions(identity, *session, context.now).await;
-        let error = match listed {
-            Err(StoreUnavailable) if error.is_empty() => SESSIONS_AWAY,
-            Ok(_) | Err(_) => error,
+        let sessions = self.show_sessions(identity, *session, context.now).await;
+        let error = match error {
+            "" => sessions.error,
+            error => error,
         };
-        let OwnSessions { shown, has_others } = listed.unwrap_or_default();
         let factors = self.show_factors(identity, context.now).await;
         let may_change = self.may_change(intake, context);
         let wanted = self.next_of(intake);
-        let again = (may_change == MayChange::AfterSignIn)
+        let confirm = (may_change == MayChange::AfterSignIn)
             .then(|| self.confirm_account(intake, wanted.as_ref(), false, context.now));
         let is_free = matches!(may_change, MayChange::Yes(..));
         let (password, password_note) = password_form(&self.offers_password(identity), is_free);
@@ -138,9 +139,9 @@ impl Portal {
             notice: if error.is_empty() { notice(intake) } else { "" },
             error,
             changes: flag(is_free),
-            confirm: again.as_deref().unwrap_or_default(),
-            sessions: &shown,
-            others: flag(has_others),
+            confirm: confirm.as_deref().unwrap_or_default(),
+            sessions: &sessions.shown,
+            others: flag(sessions.has_others),
             factors_offered: flag(factors.is_offered),
             factors: &factors.shown,
             factors_note: factors.note,
@@ -152,7 +153,7 @@ impl Portal {
         };
         let may_add = is_free && factors.is_offered;
         let wanted = wanted.as_ref().map_or("", ReturnPath::as_str);
-        let page = self.with_keys(theme.settings(&page), (intake, wanted), may_add);
+        let page = self.with_keys(asked.theme.show(&page), (intake, wanted), may_add);
         Some(show(page, status))
     }
 

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::me::PortalCaller;
-use super::page::{PageQuery, SignInReason, see_other, show};
-use super::return_path::ReturnPath;
-use super::visitor::Visitor;
-use super::words::{ago, time_in_words};
-use super::{Portal, PortalContext};
 use crate::access::Identity;
 use crate::pages::{AccountPage, DurationInWords, Theme};
+use crate::portal::me::PortalCaller;
+use crate::portal::page::{PageQuery, SignInReason, see_other, show};
+use crate::portal::return_path::ReturnPath;
+use crate::portal::visitor::Visitor;
+use crate::portal::words::{ago, time_in_words};
+use crate::portal::{Portal, PortalContext};
 use crate::token::{AuthenticationMethod, SignIn};
 use crate::users::NEVER;
 use crate::wire::{self, CredentialSource, Intake};
 
 /// Which page somebody who is signed in asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AccountView {
+pub(in crate::portal) enum AccountView {
     /// The account, or the sign-in page.
     Account,
     /// The one to sign out.
@@ -28,35 +28,35 @@ pub(super) enum AccountView {
 
 /// What a session says about itself on its page.
 #[derive(Default)]
-pub(super) struct SessionTimes {
-    pub(super) since: String,
-    pub(super) until: String,
+pub(in crate::portal) struct SessionTimes {
+    pub(in crate::portal) since: String,
+    pub(in crate::portal) until: String,
 }
 
 impl Portal {
-    pub(super) fn account_path(&self) -> String {
+    pub(in crate::portal) fn account_path(&self) -> String {
         format!("{}/account", self.settings.own.prefix)
     }
 
     /// The account's page, from where somebody goes on to what they wanted.
-    pub(super) fn account_at(&self, next: Option<&ReturnPath>) -> String {
+    pub(in crate::portal) fn account_at(&self, next: Option<&ReturnPath>) -> String {
         SignInReason::default().address(&self.account_path(), next)
     }
 
     /// The way back to there.
-    pub(super) fn account_return(&self, next: Option<&ReturnPath>) -> Option<ReturnPath> {
+    pub(in crate::portal) fn account_return(&self, next: Option<&ReturnPath>) -> Option<ReturnPath> {
         let read = |address: &str| ReturnPath::parse(address, self.settings.paths);
         // what is too long with another way behind it goes without
         read(&self.account_at(next)).or_else(|| read(&self.account_path()))
     }
 
     /// What somebody on the account's page wanted.
-    pub(super) fn next_of(&self, intake: &Intake) -> Option<ReturnPath> {
+    pub(in crate::portal) fn next_of(&self, intake: &Intake) -> Option<ReturnPath> {
         PageQuery::read(intake.head.uri.query(), self.settings.paths).next
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
-    pub(super) fn landing(
+    pub(in crate::portal) fn landing(
         &self,
         next: Option<ReturnPath>,
         identity: &Arc<Identity>,
@@ -70,7 +70,7 @@ impl Portal {
     }
 
     /// The same for a link; empty where that is the account's page, which leads nowhere.
-    pub(super) fn onward(
+    pub(in crate::portal) fn onward(
         &self,
         next: Option<ReturnPath>,
         identity: &Arc<Identity>,
@@ -84,7 +84,7 @@ impl Portal {
     }
 
     /// `GET /auth/logout`: it changes nothing.
-    pub(super) fn answer_sign_out(
+    pub(in crate::portal) fn answer_sign_out(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -96,7 +96,7 @@ impl Portal {
     }
 
     /// People are sent to the sign-in page and back; programs get what is wrong with their credential.
-    pub(super) fn ask_to_sign_in(
+    pub(in crate::portal) fn ask_to_sign_in(
         &self,
         intake: &Intake,
         context: &PortalContext<'_>,
@@ -120,7 +120,7 @@ impl Portal {
     }
 
     /// `None` where nobody is signed in.
-    pub(super) fn show_account(
+    pub(in crate::portal) fn show_account(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -155,11 +155,11 @@ impl Portal {
                 AccountView::SignOut => "leaving",
             },
         };
-        Some(show(theme.account(&account), StatusCode::OK))
+        Some(show(theme.show(&account), StatusCode::OK))
     }
 
     /// How the caller was identified, since when and until when.
-    pub(super) fn describe_session(
+    pub(in crate::portal) fn describe_session(
         &self,
         intake: &Intake,
         expires_at: u64,

@@ -7,17 +7,17 @@ use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::factors::FactorFailure;
+use super::page::AccountRequest;
 use crate::access::Identity;
 use crate::ambient;
 use crate::factors::{CodeMatch, TotpCode, TotpSecret, TotpUri};
-use crate::pages::{EnrolPage, Theme};
+use crate::pages::EnrolPage;
 use crate::portal::Portal;
 use crate::portal::page::show;
 use crate::portal::recovery::{FreshCodes, first_codes};
 use crate::session::TotpFactor;
 use crate::text::base32;
 use crate::token::{Sealed, SealedFor, SessionId, SignIn};
-use crate::wire::Intake;
 
 /// How long such a page is good, in seconds.
 const LIFE: u64 = 15 * 60;
@@ -121,17 +121,16 @@ impl Portal {
     /// The page of a secret.
     pub(super) fn show_enrolment(
         &self,
-        theme: &Theme,
-        intake: &Intake,
+        asked: AccountRequest<'_>,
         identity: &Identity,
         secret: (&TotpSecret, &str),
         (status, error): (StatusCode, &str),
     ) -> Response<Bytes> {
         let (secret, sealed) = secret;
-        let host = intake.site.host.to_str().unwrap_or_default();
+        let host = asked.intake.site.host.to_str().unwrap_or_default();
         let uri = TotpUri::new(host, &identity.subject, secret);
         let picture = uri.to_svg();
-        let account = self.account_at(self.next_of(intake).as_ref());
+        let account = self.account_at(self.next_of(asked.intake).as_ref());
         let page = EnrolPage {
             action: &account,
             user: &identity.subject,
@@ -141,7 +140,7 @@ impl Portal {
             sealed,
             error,
         };
-        show(theme.enrol(&page), status)
+        show(asked.theme.show(&page), status)
     }
 }
 
