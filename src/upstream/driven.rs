@@ -50,13 +50,14 @@ impl Driven {
     /// Lets hyper drive a connection: `drive` makes the task that does.
     pub(super) async fn begin<F>(
         stream: AnswerFirst,
+        preserve_header_case: bool,
         drive: impl FnOnce(HyperState) -> F,
     ) -> Result<Self, ForwardError>
     where
         F: Future<Output = ()> + 'static,
     {
         let handshake = Builder::new()
-            .preserve_header_case(true)
+            .preserve_header_case(preserve_header_case)
             .max_headers(MOST_FIELDS)
             .max_header_size(LARGEST_HEAD as usize)
             .max_buf_size(LARGEST_HEAD as usize + READ_AHEAD)

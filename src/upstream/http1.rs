@@ -21,7 +21,7 @@ use super::flow::Flow;
 use super::kept::KeptRequest;
 use super::outbound::Outbound;
 use super::proven_rest::{MARGIN, ProvenRest, Rest};
-use super::settings::Timeouts;
+use super::settings::{Settings, Timeouts};
 use super::switching;
 use super::within::within;
 use crate::ambient::Deadline;
@@ -43,6 +43,7 @@ pub(super) struct Http1Pool {
     /// For how long they may rest.
     proven: ProvenRest,
     timeouts: Timeouts,
+    preserve_header_case: bool,
     dial_context: Rc<DialContext>,
 }
 
@@ -88,11 +89,12 @@ pub(super) struct Http1Lease {
 }
 
 impl Http1Pool {
-    pub(super) fn new(timeouts: Timeouts, dial_context: Rc<DialContext>) -> Rc<Self> {
+    pub(super) fn new(settings: &Settings, dial_context: Rc<DialContext>) -> Rc<Self> {
         Rc::new(Self {
             idle: RefCell::default(),
             proven: ProvenRest::default(),
-            timeouts,
+            timeouts: settings.timeouts,
+            preserve_header_case: settings.preserve_header_case,
             dial_context,
         })
     }
@@ -181,8 +183,10 @@ async fn begin(
     rest: &Rc<Rest>,
     pool: &Rc<Http1Pool>,
 ) -> Result<Driven, ForwardError> {
+    let preserve_header_case = pool.preserve_header_case;
     let (rest, pool) = (Rc::clone(rest), Rc::downgrade(pool));
-    Driven::begin(stream, |state| drive(state, rest, pool)).await
+    let drive = |state| drive(state, rest, pool);
+    Driven::begin(stream, preserve_header_case, drive).await
 }
 
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.

@@ -22,6 +22,7 @@ use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
 use crate::rates::ServiceRates;
+use crate::upstream::Settings;
 use crate::wire::{AcceptedCredentials, CacheMode, Cors, IdentitySettings, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
@@ -169,6 +170,10 @@ fn service(
     let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
     let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
     let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
+    let upstream = upstream.map(|settings| Settings {
+        preserve_header_case: shared.server.preserve_header_case,
+        ..settings
+    });
     let fields = fields(&mut section, reader);
     let body_limit = own_body_limit(&mut section, (span, shared.body_limit), reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
