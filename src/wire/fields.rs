@@ -344,6 +344,8 @@ pub fn via(received: Version) -> HeaderValue {
 
 /// How long the sender of these fields keeps the connection: `timeout` of `Keep-Alive`, in seconds.
 pub fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
+    // most answers have none
+    headers.get(KEEP_ALIVE)?;
     let (_, seconds) = list::elements(headers, KEEP_ALIVE)
         .filter_map(|parameter| std::str::from_utf8(parameter).ok()?.split_once('='))
         .find(|(name, _)| {

@@ -158,7 +158,12 @@ fn own_upstream(
         return (None, Vec::new());
     };
     let servers = reader.origins(&upstream::places(&entry));
-    (upstream::upstream(entry, &shared.roots, reader), servers)
+    let settings = upstream::upstream(entry, &shared.roots, reader);
+    let settings = settings.map(|settings| UpstreamSettings {
+        preserve_header_case: shared.server.preserve_header_case,
+        ..settings
+    });
+    (settings, servers)
 }
 
 /// `None` where something that the service cannot do without was refused.
