@@ -14,7 +14,7 @@ use super::trust_generation::TrustGeneration;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::CredentialOutcome;
 use crate::wire::{Credential, CredentialSource, Destination, Intake};
 
 /// How often an open connection looks at the clock: a clock that is set, and a machine that slept, end it too.

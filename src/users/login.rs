@@ -41,11 +41,8 @@ pub async fn authenticate(
         enabled: user.is_some_and(|user| !user.disabled),
         hash,
     };
-    let too_long = password.is_too_long()
-        && !matches!(
-            against.hash.as_ref().map(PasswordHash::work),
-            Some(Work::Argon2id { .. })
-        );
+    let work = against.hash.as_ref().map(PasswordHash::work);
+    let too_long = password.is_too_long() && !matches!(work, Some(Work::Argon2id { .. }));
     let accepted = hasher.verify(password, against).await?;
     user.filter(|_| accepted).cloned().ok_or(if too_long {
         LoginFailure::TooLong

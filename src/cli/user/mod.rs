@@ -128,18 +128,14 @@ pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
         Command::AddTotp(args) => totp::add(&store, &args)?,
         Command::RemoveTotp(args) => totp::remove(&store, &args, config)?,
         Command::SetPassword(args) => set_password(&store, args)?,
-        Command::Enable(args) => change(
-            &store,
-            &Change::Enable(args.user.clone()),
-            "enabled",
-            &args.user,
-        )?,
-        Command::Disable(args) => change(
-            &store,
-            &Change::Disable(args.user.clone()),
-            "disabled",
-            &args.user,
-        )?,
+        Command::Enable(args) => {
+            let enable = Change::Enable(args.user.clone());
+            change(&store, &enable, "enabled", &args.user)?;
+        }
+        Command::Disable(args) => {
+            let disable = Change::Disable(args.user.clone());
+            change(&store, &disable, "disabled", &args.user)?;
+        }
         Command::Remove(args) => remove(&store, &args.user)?,
         Command::Import(args) => import::run(&store, &args)?,
         Command::List(args) => list::print(&store, &args)?,

@@ -102,9 +102,8 @@ fn idle<'c>(
                 ShortDuration(longest)
             );
             let finding = Finding::warning(Code::IdleMaxAge, span, message);
-            finding
-                .about([span, places.service])
-                .help("write a shorter `max_age`, or take it away")
+            let finding = finding.about([span, places.service]);
+            finding.help("write a shorter `max_age`, or take it away")
         })
     })
 }

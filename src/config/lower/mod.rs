@@ -209,31 +209,19 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
 /// Roles, users and rule names: short, and without characters that look like nothing.
 fn label(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.filled_text(entry)?;
-    if text.trim() != text {
-        reader.invalid(
-            entry,
-            "a text without spaces around it",
-            format!("write `{}`", text.trim()),
-        );
-        return None;
-    }
-    if text.chars().any(char::is_control) {
-        reader.invalid(
-            entry,
-            "a text without control characters",
-            "write it in one line".to_owned(),
-        );
-        return None;
-    }
-    if text.len() > 255 {
-        reader.invalid(
-            entry,
-            "at most 255 bytes",
-            "choose a shorter one".to_owned(),
-        );
-        return None;
-    }
-    Some(text)
+    let (expected, help) = if text.trim() != text {
+        let help = format!("write `{}`", text.trim());
+        ("a text without spaces around it", help)
+    } else if text.chars().any(char::is_control) {
+        let help = "write it in one line".to_owned();
+        ("a text without control characters", help)
+    } else if text.len() > 255 {
+        ("at most 255 bytes", "choose a shorter one".to_owned())
+    } else {
+        return Some(text);
+    };
+    reader.invalid(entry, expected, help);
+    None
 }
 
 /// A list of roles, each once; `None` where one of them is refused.
@@ -263,11 +251,8 @@ fn distinct<T: PartialEq>(
         if let Some((_, first)) = values.iter().find(|(other, _)| *other == value) {
             let message = format!("{} is given twice in `{}`", reader.written(item), item.key);
             let finding = Finding::error(Code::InvalidValue, item.node.span, message);
-            reader.report(
-                finding
-                    .note(*first, "first given here")
-                    .help("take one of them away"),
-            );
+            let finding = finding.note(*first, "first given here");
+            reader.report(finding.help("take one of them away"));
             complete = false;
         } else {
             values.push((value, item.node.span));

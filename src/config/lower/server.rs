@@ -245,9 +245,8 @@ pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
     if let Some(access) = section.boolean("access", reader) {
         log.access = access;
     }
-    log.audit = section
-        .take("audit")
-        .and_then(|entry| audit(&entry, reader));
+    let entry = section.take("audit");
+    log.audit = entry.and_then(|entry| audit(&entry, reader));
     section.finish(reader);
     log
 }
