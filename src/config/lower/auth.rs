@@ -149,14 +149,17 @@ fn own_token(
     lower_token(token, defaults, reader)
 }
 
+/// Those of issuers, of the directory and of providers.
+type TrustedSettings = (
+    Vec<Issuer>,
+    Option<LdapSettings>,
+    Vec<Arc<ProviderSettings>>,
+);
+
 /// Whose word counts beside that of the user list.
 struct Trusted {
     /// `None` where one of them was refused.
-    settings: Option<(
-        Vec<Issuer>,
-        Option<LdapSettings>,
-        Vec<Arc<ProviderSettings>>,
-    )>,
+    settings: Option<TrustedSettings>,
     provider_places: Vec<ProviderPlaces>,
     provider_origins: Vec<Origin>,
 }
