@@ -19,7 +19,7 @@ use crate::wire::{self, CredentialSource, Intake};
 
 /// Which page somebody who is signed in asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::portal) enum AccountView {
+pub(super) enum AccountView {
     /// The account, or the sign-in page.
     Account,
     /// The one to sign out.
@@ -28,23 +28,23 @@ pub(in crate::portal) enum AccountView {
 
 /// What a session says about itself on its page.
 #[derive(Default)]
-pub(in crate::portal) struct SessionTimes {
-    pub(in crate::portal) since: String,
-    pub(in crate::portal) until: String,
+pub(super) struct SessionTimes {
+    pub(super) since: String,
+    pub(super) until: String,
 }
 
 impl Portal {
-    pub(in crate::portal) fn account_path(&self) -> String {
+    pub(super) fn account_path(&self) -> String {
         format!("{}/account", self.settings.own.prefix)
     }
 
     /// The way back to the account's page.
-    pub(in crate::portal) fn account_return(&self) -> Option<ReturnPath> {
+    pub(super) fn account_return(&self) -> Option<ReturnPath> {
         ReturnPath::parse(&self.account_path(), self.settings.paths)
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
-    pub(in crate::portal) fn landing(
+    pub(super) fn landing(
         &self,
         next: Option<ReturnPath>,
         identity: &Arc<Identity>,
@@ -58,7 +58,7 @@ impl Portal {
     }
 
     /// `GET /auth/logout`: it changes nothing.
-    pub(in crate::portal) fn answer_sign_out(
+    pub(super) fn answer_sign_out(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -70,7 +70,7 @@ impl Portal {
     }
 
     /// People are sent to the sign-in page and back; programs get what is wrong with their credential.
-    pub(in crate::portal) fn ask_to_sign_in(
+    pub(super) fn ask_to_sign_in(
         &self,
         intake: &Intake,
         context: &PortalContext<'_>,
@@ -94,7 +94,7 @@ impl Portal {
     }
 
     /// `None` where nobody is signed in.
-    pub(in crate::portal) fn show_account(
+    pub(super) fn show_account(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -138,7 +138,7 @@ impl Portal {
     }
 
     /// How the caller was identified, since when and until when.
-    pub(in crate::portal) fn describe_session(
+    pub(super) fn describe_session(
         &self,
         intake: &Intake,
         expires_at: u64,
