@@ -32,6 +32,7 @@ mod logout;
 mod me;
 mod metadata;
 mod multipart;
+mod overview;
 mod page;
 mod passkey;
 mod place;

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{Response, StatusCode};
 
-use super::account::AccountView;
 use super::body_format::BodyFormat;
 use super::denial::LoginDenial;
 use super::directory_sessions::{provider_claims, provider_session};
 use super::fields::{FormExtras, GrantRequest, LoginRequest, extras, parse_page_form};
 use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
+use super::overview::AccountView;
 use super::page::{PageQuery, SignInReason, see_other, show};
 use super::place::place_of;
 use super::recovery::APP_ADDED;

@@ -1,7 +1,6 @@
 //! The page of somebody's account: their sessions, and what they may change themselves.
 //!
 //! `form` reads what was sent, `sessions`, `password`, `factors` and `enrol` do it, `page` shows it, `codes` keeps what it shows once, and `change` decides whether it may be done.
-//! `overview` is the page after a sign-in and before a sign-out, and says where a sign-in leads.
 
 mod change;
 mod codes;
@@ -9,13 +8,11 @@ mod enrol;
 mod event;
 mod factors;
 mod form;
-mod overview;
 mod page;
 mod password;
 mod sessions;
 
 pub use event::{AccountChange, AccountEvent};
-pub(super) use overview::AccountView;
 pub(super) use page::{DONE, DONE_KEY, MayChange};
 
 use super::Portal;

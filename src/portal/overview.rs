@@ -19,7 +19,7 @@ use crate::wire::{self, CredentialSource, Intake};
 
 /// Which page somebody who is signed in asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::portal) enum AccountView {
+pub(super) enum AccountView {
     /// The account, or the sign-in page.
     Account,
     /// The one to sign out.
@@ -28,35 +28,35 @@ pub(in crate::portal) enum AccountView {
 
 /// What a session says about itself on its page.
 #[derive(Default)]
-pub(in crate::portal) struct SessionTimes {
-    pub(in crate::portal) since: String,
-    pub(in crate::portal) until: String,
+pub(super) struct SessionTimes {
+    pub(super) since: String,
+    pub(super) until: String,
 }
 
 impl Portal {
-    pub(in crate::portal) fn account_path(&self) -> String {
+    pub(super) fn account_path(&self) -> String {
         format!("{}/account", self.settings.own.prefix)
     }
 
     /// The account's page, from where somebody goes on to what they wanted.
-    pub(in crate::portal) fn account_at(&self, next: Option<&ReturnPath>) -> String {
+    pub(super) fn account_at(&self, next: Option<&ReturnPath>) -> String {
         SignInReason::default().address(&self.account_path(), next)
     }
 
     /// The way back to there.
-    pub(in crate::portal) fn account_return(&self, next: Option<&ReturnPath>) -> Option<ReturnPath> {
+    pub(super) fn account_return(&self, next: Option<&ReturnPath>) -> Option<ReturnPath> {
         let read = |address: &str| ReturnPath::parse(address, self.settings.paths);
         // what is too long with another way behind it goes without
         read(&self.account_at(next)).or_else(|| read(&self.account_path()))
     }
 
     /// What somebody on the account's page wanted.
-    pub(in crate::portal) fn next_of(&self, intake: &Intake) -> Option<ReturnPath> {
+    pub(super) fn next_of(&self, intake: &Intake) -> Option<ReturnPath> {
         PageQuery::read(intake.head.uri.query(), self.settings.paths).next
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
-    pub(in crate::portal) fn landing(
+    pub(super) fn landing(
         &self,
         next: Option<ReturnPath>,
         identity: &Arc<Identity>,
@@ -70,7 +70,7 @@ impl Portal {
     }
 
     /// The same for a link; empty where that is the account's page, which leads nowhere.
-    pub(in crate::portal) fn onward(
+    pub(super) fn onward(
         &self,
         next: Option<ReturnPath>,
         identity: &Arc<Identity>,
@@ -84,7 +84,7 @@ impl Portal {
     }
 
     /// `GET /auth/logout`: it changes nothing.
-    pub(in crate::portal) fn answer_sign_out(
+    pub(super) fn answer_sign_out(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -96,7 +96,7 @@ impl Portal {
     }
 
     /// People are sent to the sign-in page and back; programs get what is wrong with their credential.
-    pub(in crate::portal) fn ask_to_sign_in(
+    pub(super) fn ask_to_sign_in(
         &self,
         intake: &Intake,
         context: &PortalContext<'_>,
@@ -120,7 +120,7 @@ impl Portal {
     }
 
     /// `None` where nobody is signed in.
-    pub(in crate::portal) fn show_account(
+    pub(super) fn show_account(
         &self,
         theme: &Theme,
         intake: &Intake,
@@ -159,7 +159,7 @@ impl Portal {
     }
 
     /// How the caller was identified, since when and until when.
-    pub(in crate::portal) fn describe_session(
+    pub(super) fn describe_session(
         &self,
         intake: &Intake,
         expires_at: u64,
