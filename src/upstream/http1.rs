@@ -208,7 +208,11 @@ async fn drive(state: HyperState, rest: Rc<Rest>, pool: Weak<Http1Pool>) {
         && let Some(mut stream) = state.take()
     {
         // what the server does not take at once is not waited for
-        poll_fn(|cx| Poll::Ready(drop(Pin::new(&mut stream).poll_shutdown(cx)))).await;
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut stream).poll_shutdown(cx);
+            Poll::Ready(())
+        })
+        .await;
     }
     if let Some(pool) = pool.upgrade() {
         if closed {
