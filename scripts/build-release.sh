@@ -15,6 +15,7 @@ architecture, and writes FOLDER (default: dist) with
   gatelatch.cdx.json          what it is made of (SBOM, CycloneDX 1.6)
   THIRD-PARTY.md              the licences of all that
   LICENSE, licenses/          the project's own, and those of the embedded files
+  man/, completions/          the manual pages, and the completions for bash, zsh and fish
 
   --pgo         let a load train the optimiser first: three times the build time. Without an `llvm-profdata` that
                 reads the compiler's profiles it says so, and builds without. It comes with
@@ -137,7 +138,17 @@ collect() {
     python3 scripts/sbom.py --target "$target" --sbom "$out/gatelatch.cdx.json" --licences "$out/THIRD-PARTY.md"
     install -m 0644 LICENSE "$out/LICENSE"
     install -m 0644 -t "$out/licenses/swagger-ui" assets/swagger-ui/LICENSE* assets/swagger-ui/NOTICE
+    describe
     note "$(cat "$out/gatelatch.sha256"), $(stat -c %s "$out/gatelatch") bytes, in $out/"
+}
+
+# What the binary says of itself, under the names that shells and `man` look for.
+describe() {
+    mkdir -p "$out/man" "$out/completions"
+    "$out/gatelatch" man "$out/man"
+    "$out/gatelatch" completions bash >"$out/completions/gatelatch"
+    "$out/gatelatch" completions zsh >"$out/completions/_gatelatch"
+    "$out/gatelatch" completions fish >"$out/completions/gatelatch.fish"
 }
 
 # The binary names no loader and, where this user may enter one, runs in an empty root.

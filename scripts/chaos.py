@@ -21,6 +21,7 @@ from pathlib import Path
 
 from chaos.faults import Faults
 from chaos.load import KINDS, Client
+from chaos.people import people
 from chaos.processes import Cluster, dump
 from chaos.truth import Truth
 
@@ -35,13 +36,15 @@ async def watch_lag(truth: Truth) -> None:
         await asyncio.sleep(0.05)
         late = time.monotonic() - began - 0.05
         truth.lag = max(late, truth.lag * 0.98)
+        if late > 1:
+            truth.stall(late)
 
 
 async def load(cluster: Cluster, truth: Truth, seconds: float, seed: int, calm: bool) -> list[float]:
     """All clients for so long; how long each answer took."""
     until, clients, number = time.monotonic() + seconds, [], seed * 1000
     async with asyncio.TaskGroup() as group:
-        for kind, count, pause in KINDS:
+        for kind, count, pause in [*KINDS, (people, 4, 0.3)]:
             for _ in range(count):
                 number += 1
                 client = Client(cluster, truth, number, calm)

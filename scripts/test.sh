@@ -17,9 +17,8 @@ usage() {
 usage: scripts/test.sh [--fast | --bound]
 
 Without an option, every check: format, lints, and all tests, as CI does. The tests start nginx, HAProxy, Caddy, Envoy,
-Apache, Redis, Chromium, valgrind, Python applications and an OpenID provider from npm; as root on Debian or Ubuntu the
-script installs what is missing, elsewhere it says what
-that is.
+Apache, Redis, fail2ban, Chromium, valgrind, Python applications and an OpenID provider from npm; as root on Debian or Ubuntu
+the script installs what is missing, elsewhere it says what that is.
 
   --bound   with the bound on instructions as well, which needs an optimised build: minutes the first time. Where there
             is one from before, it is kept up to date and the bound is part of every whole run.
@@ -131,6 +130,7 @@ missing_packages() {
     command -v systemd-analyze >/dev/null || echo systemd
     command -v ip >/dev/null || echo iproute2
     command -v npm >/dev/null || echo npm
+    command -v fail2ban-regex >/dev/null || echo fail2ban
     command -v promtool >/dev/null || echo prometheus
     command -v git >/dev/null || echo git
     command -v wget >/dev/null || echo wget

@@ -23,11 +23,25 @@
     });
     const answer = await response.json().catch(() => ({}));
     if (answer.location) {
-      location.assign(answer.location);
+      if (answer.form) submit(answer.location, answer.form);
+      else location.assign(answer.location);
       return new Promise(() => {});
     }
     if (!response.ok) throw new Error(answer.detail || "That did not work. Please try again.");
     return answer;
+  };
+
+  // what is shown once is the answer to a form
+  const submit = (action, fields) => {
+    const form = document.createElement("form");
+    Object.assign(form, { method: "post", action });
+    for (const [name, value] of Object.entries(fields)) {
+      const field = document.createElement("input");
+      Object.assign(field, { type: "hidden", name, value });
+      form.append(field);
+    }
+    main.append(form);
+    form.submit();
   };
 
   const create = async (publicKey) => {
@@ -144,9 +158,9 @@
     await ask("second-factor/finish", { continuation, ceremony, credential, next });
   };
   const register = async (kind, name) => {
-    const { ceremony, publicKey } = await ask("registration/start", { kind });
+    const { ceremony, publicKey } = await ask("registration/start", { kind, next });
     const credential = await create(publicKey);
-    await ask("registration/finish", { ceremony, credential, name });
+    await ask("registration/finish", { ceremony, credential, name, next });
   };
 
   const place = main.querySelector("[data-passkeys], section[aria-labelledby=factors]") || main;

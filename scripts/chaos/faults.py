@@ -26,6 +26,8 @@ class Faults:
             self.kill_upstream,
             self.freeze_upstream,
             *([self.fail_over, self.fail_over] if self.cluster.store else [self.kill_redis, self.freeze_redis]),
+            self.kill_provider,
+            self.freeze_provider,
             self.kill_replica,
             self.freeze_replica,
             self.end_replica,
@@ -92,6 +94,23 @@ class Faults:
         self.cluster.upstreams[index].send(signal.SIGSTOP)
         await asyncio.sleep(seconds)
         self.cluster.upstreams[index].send(signal.SIGCONT)
+        fault.ended = time.monotonic()
+
+    async def kill_provider(self, index: int, seconds: float) -> None:
+        """The OpenID provider is killed, and comes back with another key."""
+        fault = self.truth.begin("provider", "provider")
+        self.cluster.provider.stop()
+        await asyncio.sleep(seconds)
+        self.cluster.provider.start()
+        await self.cluster.listens(self.cluster.provider_port)
+        fault.ended = time.monotonic()
+
+    async def freeze_provider(self, index: int, seconds: float) -> None:
+        """The OpenID provider stands still."""
+        fault = self.truth.begin("provider", "provider")
+        self.cluster.provider.send(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self.cluster.provider.send(signal.SIGCONT)
         fault.ended = time.monotonic()
 
     async def kill_redis(self, index: int, seconds: float) -> None:

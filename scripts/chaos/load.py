@@ -155,10 +155,10 @@ class Client:
         if said["target"] != target:
             self.truth.violation(f"{what}: the answer of {said['target']}, not of {target}")
         named = {"".join(c for c in name if c.isalnum()): value for name, value in said["fields"]}
-        users = {None} if who is None else {name if name in v.users() else None for v in possible for name in [who]}
+        users = {None} if who is None else {name if name in v.everybody() else None for v in possible for name in [who]}
         if named.get("remoteuser") not in users | nobody:
             self.truth.violation(f"{what}: identified as {named.get('remoteuser')}")
-        roles = [",".join(sorted(v.users().get(who or "", []))) for v in possible]
+        roles = [",".join(sorted(v.everybody().get(who or "", []))) for v in possible]
         if nobody:
             roles.append("")
         if ",".join(sorted(filter(None, named.get("remotegroups", "").split(",")))) not in roles:
@@ -232,8 +232,7 @@ class Client:
         if self.check_unavailable(answer, STORE, replica, since, f"logout of {session.who}"):
             return
         if answer.status == 204:
-            session.ended, session.at = time.monotonic(), replica
-            self.truth.graves = [*self.truth.graves[-200:], session]
+            self.truth.bury(session, replica)
 
 
 async def programs(client: Client, replica: int) -> None:
@@ -263,7 +262,7 @@ async def ended(client: Client, replica: int) -> None:
     session = client.random.choice(client.truth.graves)
     must = client.truth.must_hold(session, replica)
     since = time.monotonic()
-    answer = await client.ask(replica, "GET", "/app/ended", {"authorization": f"Bearer {session.access}"})
+    answer = await client.ask(replica, "GET", "/app/ended", session.credential())
     if client.check_unavailable(answer, SERVICE, replica, since, "an ended session"):
         return
     client.truth.count("ended sessions tried" if must else "ended sessions tried early")

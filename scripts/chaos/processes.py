@@ -1,4 +1,5 @@
-"""The processes of a run: two replicas of the gateway, their Redis, two servers of the service. Only these are ended."""
+"""The processes of a run: two replicas of the gateway, their Redis, an OpenID provider, two servers of the
+service. Only these are ended."""
 
 import asyncio
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from .provider import CLIENT, CLIENT_SECRET
 from .truth import PROMOTED, SWAPPED, USERS, Version
 from .wire import Connection
 
@@ -98,16 +100,10 @@ class Cluster:
         # what it has answered it must not forget, or no logout could hold
         redis += ["--appendonly", "yes", "--appendfsync", "always"]
         self.redis = Program("redis", redis, folder / "redis.log")
-        here = Path(__file__).parent.parent
-        self.upstreams = [
-            Program(
-                f"upstream{index}",
-                [sys.executable, "-m", "chaos.upstream", str(port)],
-                folder / f"upstream{index}.log",
-                {"PYTHONPATH": str(here)},
-            )
-            for index, port in enumerate(self.upstream_ports)
-        ]
+        self.upstreams = [self.module(f"upstream{index}", "upstream", str(port)) for index, port in enumerate(self.upstream_ports)]
+        keys = [str(make_key(folder / f"provider{index}.pem")) for index in range(2)]
+        self.provider_port = free_port()
+        self.provider = self.module("provider", "provider", str(self.provider_port), str(folder / "ended"), *keys)
         self.gateways = [
             Program(
                 f"gateway{index}",
@@ -117,6 +113,11 @@ class Cluster:
             )
             for index in range(2)
         ]
+
+    def module(self, name: str, module: str, *arguments: str) -> Program:
+        """A program of this package."""
+        command = [sys.executable, "-m", f"chaos.{module}", *arguments]
+        return Program(name, command, self.folder / f"{name}.log", {"PYTHONPATH": str(Path(__file__).parent.parent)})
 
     def clock_of(self, index: int) -> dict[str, str]:
         """The environment that shows a replica a clock of its own, where the library for it is there."""
@@ -176,6 +177,12 @@ auth:
   token: {{ secret: "${{GATELATCH_SECRET}}" }}
   login: {{ attempts: 1000, window: 5s, lockout: 1s }}
   credentials: [bearer, cookie, basic]
+  providers:
+    - name: corp
+      issuer: "http://127.0.0.1:{self.provider_port}"
+      client_id: {CLIENT}
+      client_secret: "{CLIENT_SECRET}"
+      refresh: 6s
 services:
   app:
     upstream:
@@ -220,12 +227,25 @@ services:
             await self.store.start()
         else:
             self.redis.start()
-        for program in [*self.upstreams, *self.gateways]:
+        for program in [*self.upstreams, self.provider]:
             program.start()
+        await self.listens(self.provider_port)
+        for gateway in self.gateways:
+            gateway.start()
         for index in range(2):
-            if not await self.ready(index, 60):
+            if not await self.ready(index, 300):
                 raise RuntimeError(self.gateways[index].log.read_text())
             await self.serves(index)
+
+    async def listens(self, port: int) -> None:
+        """Waits until somebody listens there."""
+        for _ in range(300):
+            try:
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                return
+            except OSError:
+                await asyncio.sleep(0.1)
+        raise RuntimeError(f"nobody listens at {port}")
 
     async def serves(self, index: int) -> None:
         """Waits until a replica has found a server of the service: it may have looked before they listened."""
@@ -260,7 +280,7 @@ services:
     def stop(self) -> list[str]:
         """Ends everything; what did not end well."""
         codes = [(gateway.name, gateway.stop(signal.SIGTERM)) for gateway in self.gateways]
-        for program in [*self.upstreams, self.redis, *(self.store.programs() if self.store else [])]:
+        for program in [*self.upstreams, self.provider, self.redis, *(self.store.programs() if self.store else [])]:
             program.stop()
         for disk in filter(None, self.disks):
             subprocess.run(["umount", str(disk)], check=False)
@@ -297,6 +317,12 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-out", str(certificate), "-keyout", str(key)]
     subprocess.run(command, check=True, capture_output=True)
     return certificate, key
+
+
+def make_key(path: Path) -> Path:
+    """An RSA key."""
+    subprocess.run(["openssl", "genrsa", "-traditional", "-out", str(path), "2048"], check=True, capture_output=True)
+    return path
 
 
 def mount_disk(folder: Path) -> Path | None:

@@ -9,7 +9,10 @@ SWAPPED = "swapped"
 """A user who comes and goes."""
 PROMOTED = "promoted"
 """A user who is an admin now and then."""
-RECOVERY = {"upstream": 3.5, "redis": 1.5, "replica": 1.0, "descriptors": 1.5, "disk": 1.5, "clock": 1.5, "spoiled": 1.0}
+PEOPLE = {"ann": ["staff"], "ben": ["staff"], "cleo": ["admin", "staff"]}
+"""People of the provider, and their groups there, which are their roles."""
+RECOVERY = {"upstream": 3.5, "redis": 1.5, "replica": 1.0, "descriptors": 1.5, "disk": 1.5, "clock": 1.5, "spoiled": 1.0, "provider": 2.0,
+            "stall": 5.0}
 """Seconds behind a fault in which its traces are excused: two rounds of health checks, two tries of a store, a restart."""
 
 
@@ -23,16 +26,20 @@ class Version:
     is_flipped: bool
 
     def users(self) -> dict[str, list[str]]:
-        """The roles of all users."""
+        """The roles of all users of the list."""
         users = {name: ["staff", "admin"] if name in ADMINS else ["staff"] for name in USERS}
         users[PROMOTED] = ["staff", "admin"] if self.is_promoted else ["staff"]
         if self.has_swapped:
             users[SWAPPED] = ["staff"]
         return users
 
+    def everybody(self) -> dict[str, list[str]]:
+        """The roles of all users of the list and of the provider."""
+        return self.users() | PEOPLE
+
     def outcome(self, who: str | None, path: str) -> int:
         """The status of a request of this user, or of nobody, with a valid credential."""
-        users = self.users()
+        users = self.everybody()
         roles = users.get(who or "", [])
         known = who in users
         area = path.split("/")[1]
@@ -64,11 +71,17 @@ class Session:
     who: str
     access: str
     refresh: str
+    cookie: str | None = None
+    """What a browser has in place of both."""
     ended: float | None = None
     at: int | None = None
     uncertain: bool = False
     shown_at: float | None = None
     """When a refresh began of which nobody knows whether it was made."""
+
+    def credential(self) -> dict[str, str]:
+        """What shows it."""
+        return {"cookie": self.cookie} if self.cookie else {"authorization": f"Bearer {self.access}"}
 
 
 @dataclass
@@ -100,11 +113,16 @@ class Truth:
         self.faults.append(fault)
         return fault
 
+    def stall(self, seconds: float) -> None:
+        """This program was not run for so long: all others were not either, and nobody is to blame for what that did."""
+        now = time.monotonic()
+        self.faults.append(Fault("stall", "machine", now - seconds, now))
+        self.counts["seconds without a processor"] = round(self.counts.get("seconds without a processor", 0) + seconds)
+
     def excused(self, kinds: set[str], target: str | None, since: float) -> bool:
         """Whether such a fault, of this target, overlaps the time from `since` to now, its recovery included."""
         return any(
-            fault.kind in kinds
-            and (target is None or fault.target == target)
+            (fault.kind == "stall" or fault.kind in kinds and (target is None or fault.target == target))
             and (fault.ended is None or fault.ended + RECOVERY[fault.kind] + 2 * self.lag > since)
             for fault in self.faults
         )
@@ -115,8 +133,14 @@ class Truth:
 
     def clear_since(self, kinds: set[str], target: str | None) -> float | None:
         """Since when there is no such fault; `None` where there is one."""
-        ends = [f.ended for f in self.faults if f.kind in kinds and (target is None or f.target == target)]
+        faults = [f for f in self.faults if f.kind == "stall" or f.kind in kinds and (target is None or f.target == target)]
+        ends = [fault.ended for fault in faults]
         return None if None in ends else max(ends, default=0.0)
+
+    def bury(self, session: Session, replica: int) -> None:
+        """The end of a session was answered by this replica."""
+        session.ended, session.at = time.monotonic(), replica
+        self.graves = [*self.graves[-200:], session]
 
     def must_hold(self, session: Session, replica: int) -> bool:
         """Whether an answered logout must be known at this replica by now."""

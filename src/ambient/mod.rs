@@ -1,7 +1,10 @@
-//! The only doors to the clock and to chance. Everything else takes time and randomness as arguments.
+//! The only doors to the clock, to chance and to the priority of a thread. Everything else takes time and randomness as
+//! arguments.
 
+mod priority;
 mod ticker;
 
+pub use priority::stand_back;
 pub use ticker::{Deadline, TICK, Ticker};
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -49,10 +49,9 @@ fn without_rule(
     path: &RequestPath,
     other_methods: Vec<RuleId>,
 ) -> Explanation {
-    let nearest = if other_methods.is_empty() {
-        compare::nearest(policy, path)
-    } else {
-        None
+    let nearest = match other_methods.is_empty() {
+        true => compare::nearest(policy, path),
+        false => None,
     };
     let remedies = remedy::without_rule(policy, method, path, &other_methods);
     Explanation {

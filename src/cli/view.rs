@@ -70,14 +70,10 @@ pub(super) fn configuration<'c: 'a, 'a>(
         paths: service.paths,
         policy: at_work.as_ref().unwrap_or(&service.policy),
     };
+    let services = config.services.iter().zip(&at_work.policies);
     ConfigurationView {
         router: &config.router,
-        services: config
-            .services
-            .iter()
-            .zip(&at_work.policies)
-            .map(service)
-            .collect(),
+        services: services.map(service).collect(),
         own: &at_work.own,
     }
 }

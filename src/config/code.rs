@@ -147,6 +147,10 @@ codes! {
     NoSecondFactor = "no-second-factor",
     /// A demand on the age of a sign-in that every session meets.
     IdleMaxAge = "idle-max-age",
+    /// Passkeys that nobody can have.
+    IdlePasskeys = "idle-passkeys",
+    /// Passwords that people cannot change, for want of a user list that all replicas share.
+    UnsharedUsers = "unshared-users",
     /// A limit that another one is below.
     IdleLimit = "idle-limit",
     /// Roles by groups where no groups are looked for.

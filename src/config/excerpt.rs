@@ -131,21 +131,13 @@ impl<'a> Page<'a> {
         if self.source.file != File::Users && !below && !is_suspicious(line) {
             return mask_comment(line);
         }
-        let indent = line
-            .chars()
-            .take_while(|c| matches!(c, ' ' | '-' | '\t'))
-            .count();
-        let key = line
-            .chars()
-            .position(|c| c == ':')
-            .filter(|at| *at <= 64 && !below);
+        let run = |from, of: fn(&char) -> bool| line.chars().skip(from).take_while(of).count();
+        let indent = run(0, |c| matches!(c, ' ' | '-' | '\t'));
+        let key = line.chars().position(|c| c == ':');
+        let key = key.filter(|at| *at <= 64 && !below);
         let key = key.filter(|at| !looks_secret(line.chars().take(*at).collect::<String>().trim()));
         let from = key.map_or(indent, |at| at + 1);
-        let blank = line
-            .chars()
-            .skip(from)
-            .take_while(|c| c.is_whitespace())
-            .count();
+        let blank = run(from, |c| c.is_whitespace());
         std::iter::once(from + blank..line.chars().count())
             .filter(|mask| !mask.is_empty())
             .collect()

@@ -209,18 +209,14 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
             && name.len() >= 3
             && (folded.starts_with(name) || name.starts_with(&folded));
         // `warning` for `warn`: far away by letters, and yet meant.
-        if begins {
-            allowed
-        } else {
-            strsim::osa_distance(&folded, &name.to_ascii_lowercase())
+        match begins {
+            true => allowed,
+            false => strsim::osa_distance(&folded, &name.to_ascii_lowercase()),
         }
     };
-    known
-        .into_iter()
-        .map(|name| (distance(name), name))
-        .filter(|(d, _)| *d <= allowed)
-        .min()
-        .map(|(_, name)| name)
+    let near = known.into_iter().map(|name| (distance(name), name));
+    let (_, name) = near.filter(|(d, _)| *d <= allowed).min()?;
+    Some(name)
 }
 
 /// `` `a`, `b` or `c` ``.

@@ -166,25 +166,9 @@ fn finish(
     let finished =
         draft.and_then(|(draft, users)| Some((draft.finish(users.directory)?, users.places)));
     let (mut report, mut failures) = (TestReport::default(), Vec::new());
-    if let Some((
-        Finished {
-            config,
-            places,
-            provider_places,
-            second_factor,
-            cases,
-        },
-        users,
-    )) = &finished
-    {
-        let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
-        let people = lint::people(config, places, users);
-        let providers = lint::providers(config, provider_places);
-        let sign_ins = lint::sign_ins(config, places, *second_factor);
-        let linted = people.into_iter().chain(mounts).chain(providers);
-        let linted = linted.chain(sign_ins);
-        linted.for_each(|finding| findings.push(finding));
-        (report, failures) = cases::run(cases, config, places);
+    if let Some((finished, users)) = &finished {
+        lints(finished, users).for_each(|finding| findings.push(finding));
+        (report, failures) = cases::run(&finished.cases, &finished.config, &finished.places);
         if purpose != Purpose::Rehearsal {
             failures
                 .drain(..)
@@ -219,6 +203,22 @@ fn finish(
     }
 }
 
+/// What is worth a second look in a configuration as a whole.
+fn lints(finished: &Finished, users: &[Span]) -> impl Iterator<Item = Finding> {
+    let Finished {
+        config,
+        places,
+        provider_places,
+        sign_in_places,
+        ..
+    } = finished;
+    let people = lint::people(config, places, users).into_iter();
+    let mounts = lint::mounts(&config.services, places, &config.auth.own_paths());
+    let providers = lint::providers(config, provider_places);
+    let sign_ins = lint::sign_ins(config, places, sign_in_places);
+    people.chain(mounts).chain(providers).chain(sign_ins)
+}
+
 pub(super) fn dotenv<'a>(
     request: &'a LoadRequest,
     files: &mut Files,
@@ -228,9 +228,8 @@ pub(super) fn dotenv<'a>(
     let path = beside(&request.path, ".env");
     // one that may not be looked for counts as there
     let there = path.try_exists().unwrap_or(true);
-    let text = there
-        .then(|| read(File::Environment, &path, None, (files, findings)))
-        .flatten();
+    let text = there.then(|| read(File::Environment, &path, None, (files, findings)));
+    let text = text.flatten();
     let dotenv = Dotenv {
         unreadable: there && text.is_none(),
         values: text.as_deref().map(|text| read_dotenv(text, findings)),

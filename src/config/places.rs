@@ -12,6 +12,17 @@ pub(super) struct ProviderPlaces {
     pub(super) roles: Vec<(Box<str>, Span)>,
 }
 
+/// Where it stands how people sign in; `None` where that is not written.
+#[derive(Clone, Copy, Default)]
+pub(super) struct SignInPlaces {
+    /// `auth.login.second_factor`.
+    pub(super) second_factor: Option<Span>,
+    /// `auth.login.change_password`.
+    pub(super) change_password: Option<Span>,
+    /// `auth.passkeys`.
+    pub(super) passkeys: Option<Span>,
+}
+
 /// Where a service and its rules stand.
 pub(super) struct Places {
     /// The service's key.

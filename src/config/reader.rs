@@ -133,6 +133,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The beginning of a place, for messages.
+    pub(super) fn origins(&self, spans: &[Span]) -> Vec<Origin> {
+        spans.iter().map(|span| self.origin(*span)).collect()
+    }
+
     pub(super) fn origin(&self, span: Span) -> Origin {
         let (line, column) = (span.start.line as usize, span.start.column as usize);
         Origin {

@@ -76,6 +76,8 @@ pub struct Server {
     pub forwarded: ForwardedFields,
     /// Set where connections of trusted proxies begin with a PROXY header; default: they do not.
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// Whether names of fields keep their spelling both ways; default: they are sent in lower case.
+    pub preserve_header_case: bool,
     /// Worker threads; default one per core, at least 1.
     pub workers: usize,
     /// Deadlines towards clients.

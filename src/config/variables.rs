@@ -54,8 +54,7 @@ impl<'a> Variables<'a> {
         if !text.contains('$') || !text.contains("${") && !text.contains("$$") {
             return Ok(Cow::Borrowed(text));
         }
-        let mut expanded = String::with_capacity(text.len());
-        let mut rest = text;
+        let (mut expanded, mut rest) = (String::with_capacity(text.len()), text);
         while let Some(at) = rest.find('$') {
             expanded.push_str(&rest[..at]);
             rest = &rest[at..];
@@ -192,16 +191,11 @@ pub(super) fn read_dotenv(text: &str, findings: &mut Findings) -> BTreeMap<Strin
                 values.insert(name.to_owned(), value);
             }
             Err(message) => {
-                let span = Span::at(
-                    File::Environment,
-                    u32::try_from(index + 1).unwrap_or(u32::MAX),
-                    1,
-                );
+                let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+                let span = Span::at(File::Environment, number, 1);
                 let finding = Finding::error(Code::MalformedEnvironment, span, message);
-                findings.push(
-                    finding
-                        .help("write `KEY=VALUE`, in quotes where the value holds spaces or `#`"),
-                );
+                let help = "write `KEY=VALUE`, in quotes where the value holds spaces or `#`";
+                findings.push(finding.help(help));
             }
         }
     }

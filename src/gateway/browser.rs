@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Response};
 
 use super::rejection::Rejection;
 use super::snapshot::{ServiceSnapshot, Snapshot};
-use crate::access::RequestPath;
+use crate::access::{AuthenticationDemand, RequestPath};
 use crate::ambient;
 use crate::identify::{CredentialError, CredentialOutcome, Identified};
 use crate::portal::{ReturnPath, Visitor};
@@ -152,9 +152,13 @@ impl WayIn {
             };
         }
         let confirm = to_be_confirmed(snapshot, rejection, credential, next);
+        let mut demand = AuthenticationDemand::default();
+        if let Rejection::Challenge(asked) | Rejection::BadCredential(_, asked) = rejection {
+            demand = asked.sign_in;
+        }
         Self {
             has_session: confirm.is_some(),
-            path: confirm.unwrap_or_else(|| portal.sign_in_path(next)),
+            path: confirm.unwrap_or_else(|| portal.sign_in_path_for(next, demand)),
         }
     }
 

@@ -62,14 +62,19 @@ fn reject(
     challenges: Challenges,
 ) -> Rejection {
     match denial {
-        PolicyDenial::Challenge(Challenge {
-            reason: ChallengeReason::SignIn(demand),
-            ..
-        }) => Rejection::StepUp(demand, challenges),
-        PolicyDenial::Challenge(_) => match credential {
-            CredentialOutcome::Refused(error) => refuse_credential(*error, challenges),
-            CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => {
-                Rejection::Challenge(challenges)
+        PolicyDenial::Challenge(Challenge { reason, .. }) => match reason {
+            ChallengeReason::SignIn(demand) => Rejection::StepUp(demand, challenges),
+            ChallengeReason::Absent(sign_in) | ChallengeReason::Rejected(sign_in) => {
+                let challenges = Challenges {
+                    sign_in,
+                    ..challenges
+                };
+                match credential {
+                    CredentialOutcome::Refused(error) => refuse_credential(*error, challenges),
+                    CredentialOutcome::Absent | CredentialOutcome::Holds { .. } => {
+                        Rejection::Challenge(challenges)
+                    }
+                }
             }
         },
         PolicyDenial::Forbid(forbid) => {

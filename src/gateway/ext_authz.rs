@@ -129,7 +129,7 @@ fn unclear(error: OriginalError, method: &Method) -> Rejection {
 fn decide(
     worker: &Worker,
     pinned: &Pinned,
-    (request, refused): (CheckedRequest, Option<CredentialError>),
+    (request, refused): (CheckedRequest<'_>, Option<CredentialError>),
     facts: &mut RequestFacts,
 ) -> Result<Answered<HeaderChanges>, Rejection> {
     let snapshot = &*pinned.snapshot;
@@ -145,7 +145,7 @@ fn decide(
         facts.request_id = id.clone();
     }
     let method = &request.original.method;
-    facts.seen = SeenRequest::described(method, || &request.target, &request.headers);
+    facts.seen = SeenRequest::described(method, || request.target, &request.headers);
     if request.target.len() > BadRequest::TARGET_BYTES {
         return Err(BadRequest::TargetTooLong.into());
     }

@@ -28,10 +28,10 @@ use super::snapshot::Snapshot;
 use super::switch::Switch;
 use super::unchecked::{Sender, UncheckedRequest};
 use super::worker::{Pinned, Worker};
-use crate::access::{AccessSubject, Authentication, Decision, Identity, Mode};
+use crate::access::{AccessSubject, Authentication, ClientAddress, Decision, Identity, Mode};
 use crate::ambient;
 use crate::identify::{CredentialOutcome, Identified};
-use crate::portal::{PortalCaller, PortalContext};
+use crate::portal::{PortalCaller, PortalContext, PortalEndpoint, PortalReply};
 use crate::upstream::{BodyGate, ClientBody, ForwardError, ResponseBody, UpstreamReply};
 use crate::wire::{
     BadTarget, Credential, Destination, FieldPresence, HeaderChanges, Intake, add_renewal, deny,
@@ -144,14 +144,8 @@ async fn check_and_judge(
         let refused = check_pair(worker, record, &pair, connection).await;
         let pinned = record.pinned();
         connection.check(&pinned.snapshot)?;
-        let judged = judge_again(
-            worker,
-            &pinned,
-            (request, refused),
-            connection,
-            &mut record.facts,
-        );
-        let step = judged?;
+        let (request, facts) = ((request, refused), &mut record.facts);
+        let step = judge_again(worker, &pinned, request, connection, facts)?;
         let NextStep::Password(again) = step else {
             return Ok(step);
         };
@@ -213,16 +207,7 @@ fn reply(
             pass_on(&mut response, &mut record);
             ReplyBody::upstream(response, record)
         }
-        Ok(Answer::Document(read)) => match *read {
-            Read::Untouched(begun, mut response) => {
-                pass_on(&mut response, &mut record);
-                ReplyBody::begun(begun, response, record)
-            }
-            Read::Annotated(mut response) => {
-                pass_on(&mut response, &mut record);
-                ReplyBody::own(response, record)
-            }
-        },
+        Ok(Answer::Document(read)) => reply_document(*read, record),
         Ok(Answer::Own(mut response)) => {
             add_own_fields(&record, response.headers_mut());
             record.status = Some(response.status().as_u16());
@@ -252,6 +237,20 @@ fn reply(
         response,
         tunnel: None,
         is_own,
+    }
+}
+
+/// The service's document, or what came in its place.
+fn reply_document(read: Read, mut record: Box<RequestRecord>) -> Response<ReplyBody> {
+    match read {
+        Read::Untouched(begun, mut response) => {
+            pass_on(&mut response, &mut record);
+            ReplyBody::begun(begun, response, record)
+        }
+        Read::Annotated(mut response) => {
+            pass_on(&mut response, &mut record);
+            ReplyBody::own(response, record)
+        }
     }
 }
 
@@ -321,11 +320,8 @@ async fn ask_portal(
     record.reservation = None;
     // what is refused by its head is not waited for
     drop(pinned.snapshot.judge_own_origin(endpoint, &mut intake));
-    let received = pinned
-        .snapshot
-        .portal
-        .receive(endpoint, &intake, body)
-        .await;
+    let receiving = pinned.snapshot.portal.receive(endpoint, &intake, body);
+    let received = receiving.await;
     record.pin_again();
     reserve(record).await;
     let pinned = record.pinned();
@@ -342,9 +338,8 @@ async fn ask_portal(
     let challenges = refuse_password(snapshot, endpoint, &intake, &identified)?;
     record.facts.user = identified.caller.subject().identity().cloned();
     record.facts.renewal = Renewal::of(&mut identified, intake.site.scheme);
-    let caller = portal_caller(&identified);
     let context = PortalContext {
-        caller: &caller,
+        caller: &portal_caller(&identified),
         opens_start: &|identity| opens_start(snapshot, &intake, identity),
         identify_token: &|token| {
             let credential = Credential::of_text(token);
@@ -355,22 +350,33 @@ async fn ask_portal(
         challenges: &challenges,
         now: ambient::unix_seconds(),
     };
-    let mut reply = snapshot
+    let answer = snapshot
         .portal
-        .answer(endpoint, &intake, received, &context)
-        .await;
+        .answer(endpoint, &intake, received, &context);
+    let mut reply = answer.await;
     if let Some(cors) = cors {
         cors.apply(&mut reply.response);
     }
     if endpoint.sets_session() {
         record.facts.renewal = None;
     }
-    audited::portal(record, &reply);
-    let method = &intake.head.method;
-    let user = record.facts.user.as_ref().map(|user| &*user.subject);
-    let noted = note::note(worker, &reply, (method, endpoint), (client, user));
-    record.facts.reason = noted.or(record.facts.reason.take());
+    let asked = (&intake.head.method, endpoint);
+    note_reply(worker, &reply, asked, client, record);
     Ok(Answer::Own(reply.response))
+}
+
+/// Counts, logs and audits what the portal did.
+fn note_reply(
+    worker: &Worker,
+    reply: &PortalReply,
+    asked: (&Method, PortalEndpoint),
+    client: ClientAddress,
+    record: &mut RequestRecord,
+) {
+    audited::portal(record, reply);
+    let user = record.facts.user.as_ref().map(|user| &*user.subject);
+    let noted = note::note(worker, reply, asked, (client, user));
+    record.facts.reason = noted.or(record.facts.reason.take());
 }
 
 /// Whether the rules let this user open `/` on the host of a request.

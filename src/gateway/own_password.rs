@@ -23,7 +23,7 @@ impl Snapshot {
         let asks = endpoint.identifies() && !is_of_page(headers);
         Challenges {
             basic: asks && self.accepts_passwords(),
-            resource_metadata: None,
+            ..Challenges::default()
         }
     }
 }

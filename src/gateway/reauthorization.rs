@@ -14,7 +14,7 @@ use super::trust_generation::TrustGeneration;
 use super::worker::{Pinned, Worker};
 use crate::access::ClientAddress;
 use crate::ambient::{self, Ticker};
-use crate::identify::{CredentialOutcome, Identified};
+use crate::identify::CredentialOutcome;
 use crate::wire::{Credential, CredentialSource, Destination, Intake};
 
 /// How often an open connection looks at the clock: a clock that is set, and a machine that slept, end it too.
@@ -150,18 +150,15 @@ impl Reauthorization {
         let service = &snapshot.services[found.service()];
         let accepts = |credential: &&Credential| service.credentials.accepts(credential.source());
         let credential = self.credential.as_ref().filter(accepts);
-        let Identified {
-            caller, look_again, ..
-        } = self
-            .worker
-            .identify_opener(pinned, credential, self.client, self.opened_at);
+        let (worker, client) = (&self.worker, self.client);
+        let opener = worker.identify_opener(pinned, credential, client, self.opened_at);
         // another service's rules say nothing about the one behind the tunnel
         let is_allowed = *service.name == *self.service
             && service
                 .policy
-                .enforce(&self.method, found.path(), &caller)
+                .enforce(&self.method, found.path(), &opener.caller)
                 .is_ok();
-        is_allowed.then_some(look_again)
+        is_allowed.then_some(opener.look_again)
     }
 }
 

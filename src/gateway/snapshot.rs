@@ -116,11 +116,10 @@ impl Snapshot {
         let own_cors = OwnCors::new(config.auth.cors.as_ref(), &config.services);
         let longest_token = config.server.limits.header_bytes;
         let own_passwords = own_passwords(config.auth.change_password, &config.state);
-        let keeps_factors = config.state != StateSettings::Memory;
         let (portal, issuer) = portal_parts(config.auth, &config.router, &providers, longest_token);
         let portal = PortalSettings {
             own_passwords,
-            keeps_factors,
+            keeps_factors: config.state != StateSettings::Memory,
             ..portal
         };
         let longest_token = portal.longest_token.as_secs();
@@ -373,7 +372,7 @@ impl ServiceSnapshot {
     pub(super) fn challenges(&self) -> Challenges {
         Challenges {
             basic: self.credentials.basic,
-            resource_metadata: None,
+            ..Challenges::default()
         }
     }
 

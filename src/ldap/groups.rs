@@ -213,10 +213,7 @@ impl<'a> GroupWalk<'a> {
                 .search(self.settings, &[piece], self.deadline)
                 .await?;
             let more = answers.pop().and_then(|mut answer| answer.entries.pop());
-            next = match more {
-                Some(more) => take(&more)?,
-                None => None,
-            };
+            next = more.map(|more| take(&more)).transpose()?.flatten();
         }
         Ok(values)
     }

@@ -151,11 +151,8 @@ async fn exchange(
         .await
         .map_err(BoundedRequestError::Http)?;
     let answer = async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(BoundedRequestError::Http)?;
-        collect(response, largest).await
+        let sent = sender.send_request(request).await;
+        collect(sent.map_err(BoundedRequestError::Http)?, largest).await
     };
     tokio::pin!(answer);
     // the connection moves only while somebody polls it

@@ -111,7 +111,7 @@ impl RenewedTokens {
 
 impl Provider {
     /// Redeems the code that a browser has brought back, and verifies everything that comes for it: at `now`, in seconds
-    /// since 1970, and within ten seconds.
+    /// since 1970, and within ten seconds. It is done on the thread of exchanges; the caller's thread only waits.
     ///
     /// # Errors
     /// [`ProviderError`]; nobody is signed in then.
@@ -121,7 +121,10 @@ impl Provider {
         secrets: &SignInSecrets,
         now: u64,
     ) -> Result<ProviderSignIn, ProviderError> {
-        within(self.redeem_code(callback, secrets, clock(now))).await
+        let (provider, callback, secrets) = (self.clone(), callback.clone(), secrets.clone());
+        let exchange =
+            async move { within(provider.redeem_code(&callback, &secrets, clock(now))).await };
+        self.exchanges().run(exchange).await
     }
 
     /// Redeems a refresh token at `now`, in seconds since 1970, and within ten seconds.
@@ -137,7 +140,7 @@ impl Provider {
         form::push(&mut form, "grant_type", "refresh_token");
         form::push(&mut form, "refresh_token", refresh_token.expose_secret());
         let known = self.known()?;
-        let tokens = within(token_endpoint::request(self.settings(), &known, form, now)).await?;
+        let tokens = within(token_endpoint::request(self, &known, form, now)).await?;
         Ok(RenewedTokens { tokens })
     }
 
@@ -173,7 +176,7 @@ impl Provider {
             "code_verifier",
             secrets.code_verifier.expose_secret(),
         );
-        let tokens = token_endpoint::request(settings, &known, form, clock.now()).await?;
+        let tokens = token_endpoint::request(self, &known, form, clock.now()).await?;
         let occasion = Occasion::SignIn {
             nonce: &secrets.nonce,
             max_age: secrets.max_age,
@@ -326,7 +329,7 @@ impl Provider {
             let reason = "it sends no access token, which its userinfo is requested with";
             ProviderError::Unavailable(reason.to_owned())
         })?;
-        let claims = match userinfo::request(self.settings(), url, access_token).await? {
+        let claims = match userinfo::request(self, url, access_token).await? {
             Userinfo::Plain(claims) => claims,
             Userinfo::Signed(token) => {
                 let claims = self.open(known, &token, clock).await?;

@@ -13,6 +13,7 @@ mod client;
 mod email;
 mod error;
 mod exchange;
+mod exchanges;
 mod id_token;
 mod identity;
 mod logout;

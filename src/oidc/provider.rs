@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use super::authorization::{self, AuthorizationRequest, with_query};
 use super::error::ProviderError;
+use super::exchanges::ExchangeThread;
 use super::settings::ProviderSettings;
 use super::source::{KnownProvider, ProviderSource};
 use crate::jwks::KeySources;
+use crate::net::{HttpUrl, TlsSettings};
 use crate::text::form;
 
 /// A longer URL is refused by some servers; the hint is what can be left out of it.
 const LONGEST_URL: usize = 4096;
 
-/// A provider that people sign in with.
+/// A provider that people sign in with. Clones are the same one.
+#[derive(Clone)]
 pub struct Provider {
     settings: Arc<ProviderSettings>,
     source: Arc<ProviderSource>,
     keys: Arc<KeySources>,
+    exchanges: Arc<ExchangeThread>,
 }
 
 impl fmt::Debug for Provider {
@@ -31,11 +35,13 @@ impl Provider {
         settings: Arc<ProviderSettings>,
         source: Arc<ProviderSource>,
         keys: Arc<KeySources>,
+        exchanges: Arc<ExchangeThread>,
     ) -> Self {
         Self {
             settings,
             source,
             keys,
+            exchanges,
         }
     }
 
@@ -93,6 +99,18 @@ impl Provider {
     /// What is known of it.
     pub(super) fn known(&self) -> Result<Arc<KnownProvider>, ProviderError> {
         self.source.known().map_err(ProviderError::Unavailable)
+    }
+
+    /// Where its answers are waited for and verified.
+    pub(super) fn exchanges(&self) -> &ExchangeThread {
+        &self.exchanges
+    }
+
+    /// How its server is verified at an `https` URL.
+    pub(super) fn tls(&self, url: &HttpUrl) -> Option<Arc<TlsSettings>> {
+        let system = || self.exchanges.system_tls();
+        let tls = || self.settings.tls.clone().unwrap_or_else(system);
+        url.is_secure().then(tls)
     }
 
     /// All key sets of the process; hears of their changes.

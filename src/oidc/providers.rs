@@ -1,5 +1,6 @@
 //! All providers of the process, over every reload.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
+use super::exchanges::ExchangeThread;
 use super::metadata::ProviderMetadata;
 use super::provider::Provider;
 use super::settings::{ProviderLocation, ProviderSettings};
@@ -27,6 +29,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct Providers {
     runtime: Handle,
     keys: Arc<KeySources>,
+    exchanges: Arc<ExchangeThread>,
     known: Mutex<Vec<(Publication, Weak<ProviderSource>)>>,
 }
 
@@ -40,13 +43,17 @@ struct Publication {
 }
 
 impl Providers {
-    /// Metadata are fetched by tasks of this runtime.
-    pub fn new(runtime: Handle, keys: Arc<KeySources>) -> Self {
-        Self {
+    /// Metadata are fetched by tasks of this runtime; codes are redeemed on a thread that is started for that.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(runtime: Handle, keys: Arc<KeySources>) -> io::Result<Self> {
+        Ok(Self {
             runtime,
             keys,
+            exchanges: Arc::new(ExchangeThread::start()?),
             known: Mutex::default(),
-        }
+        })
     }
 
     /// A provider under these settings. What is known of it already is kept.
@@ -57,7 +64,8 @@ impl Providers {
             tls: settings.tls.clone(),
             algorithms: settings.algorithms.clone(),
         });
-        Arc::new(Provider::new(settings, source, Arc::clone(&self.keys)))
+        let (keys, exchanges) = (Arc::clone(&self.keys), Arc::clone(&self.exchanges));
+        Arc::new(Provider::new(settings, source, keys, exchanges))
     }
 
     fn source(&self, publication: Publication) -> Arc<ProviderSource> {

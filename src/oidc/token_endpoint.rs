@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::error::{OAuthErrorCode, ProviderError};
-use super::settings::ProviderSettings;
+use super::provider::Provider;
 use super::source::KnownProvider;
 use crate::net::{BoundedRequest, post};
 
@@ -30,22 +30,21 @@ pub(super) struct TokenResponse {
 
 /// Sends this form, with what identifies the client.
 pub(super) async fn request(
-    settings: &ProviderSettings,
+    provider: &Provider,
     known: &KnownProvider,
     mut form: String,
     now: u64,
 ) -> Result<TokenResponse, ProviderError> {
     let endpoints = &known.metadata.endpoints;
     let url = &endpoints.token;
-    let authorization =
-        settings
-            .client
-            .authenticate(endpoints.secret_method, &url.to_string(), &mut form, now)?;
+    let (client, method) = (&provider.settings().client, endpoints.secret_method);
+    let authorization = client.authenticate(method, &url.to_string(), &mut form, now)?;
+    let tls = provider.tls(url);
     let request = BoundedRequest {
         url,
         accept: "application/json",
         authorization: authorization.as_ref(),
-        tls: settings.tls.as_deref(),
+        tls: tls.as_deref(),
         largest: LARGEST,
         deadline: DEADLINE,
     };

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::error::ProviderError;
-use super::settings::ProviderSettings;
+use super::provider::Provider;
 use super::token_endpoint::{DEADLINE, LARGEST, media_type, status_reason, unavailable};
 use crate::net::{BoundedRequest, HttpUrl, get};
 
@@ -19,7 +19,7 @@ pub(super) enum Userinfo {
 
 /// Requests what is said of whoever this access token is for.
 pub(super) async fn request(
-    settings: &ProviderSettings,
+    provider: &Provider,
     url: &HttpUrl,
     access_token: &SecretString,
 ) -> Result<Userinfo, ProviderError> {
@@ -27,11 +27,12 @@ pub(super) async fn request(
     let mut bearer =
         bearer.map_err(|_| unavailable("token", "the access token is no text of one line"))?;
     bearer.set_sensitive(true);
+    let tls = provider.tls(url);
     let request = BoundedRequest {
         url,
         accept: "application/json, application/jwt",
         authorization: Some(&bearer),
-        tls: settings.tls.as_deref(),
+        tls: tls.as_deref(),
         largest: LARGEST,
         deadline: DEADLINE,
     };

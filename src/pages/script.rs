@@ -109,7 +109,7 @@ mod tests {
             step: PasskeyStep::SignIn,
             next,
         };
-        let page = Theme::builtin("T").sign_in(&SignInPage::default());
+        let page = Theme::builtin("T").show(&SignInPage::default());
         page.with_passkeys(&script)
     }
 

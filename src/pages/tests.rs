@@ -46,11 +46,8 @@ const COOKIE: CookieMissing<'_> = CookieMissing {
     reason: "why",
 };
 
-fn provider(title: &str, address: &str) -> ProviderLink {
-    ProviderLink {
-        title: title.to_owned(),
-        address: address.to_owned(),
-    }
+fn provider(title: &str, address: &str) -> PageItem {
+    PageItem::new([("title", title.to_owned()), ("address", address.to_owned())])
 }
 
 fn own(kind: PageKind, text: &str) -> Result<Theme, String> {
@@ -70,7 +67,7 @@ fn account(beginning: &str) -> Result<Theme, String> {
 #[test]
 fn the_built_in_pages_are_whole() {
     let theme = Theme::builtin("<Sign in>");
-    let page = theme.sign_in(&FORM);
+    let page = theme.show(&FORM);
     for expected in [
         "<title>&lt;Sign in&gt;</title>",
         "action=\"&#x2f;auth&#x2f;login\"",
@@ -91,20 +88,20 @@ fn the_built_in_pages_are_whole() {
         assert!(!page.html.contains(absent), "{absent}");
     }
     assert!(page.html.ends_with("</html>\n"));
-    let account = theme.account(&ACCOUNT);
+    let account = theme.show(&ACCOUNT);
     assert!(account.html.contains("Signed in as rita</p>"));
     assert!(account.html.contains("action=\"&#x2f;out\""));
-    let named = theme.account(&AccountPage {
+    let named = theme.show(&AccountPage {
         name: "Rita",
         ..ACCOUNT
     });
     assert!(named.html.contains("Signed in as Rita (rita)</p>"));
-    let missing = theme.cookie_missing(&COOKIE);
+    let missing = theme.show(&COOKIE);
     assert!(missing.html.contains("__Host-gatelatch") && missing.html.contains("why"));
-    let refused = theme.refused(&REFUSED);
+    let refused = theme.show(&REFUSED);
     assert!(refused.html.contains("<h1>No</h1>") && refused.html.contains("<code>17</code>"));
     assert!(!refused.html.contains("href") && !refused.html.contains("Signed in"));
-    let refused = theme.refused(&RefusedPage {
+    let refused = theme.show(&RefusedPage {
         user: "rita",
         sign_in: "/in",
         ..REFUSED
@@ -130,7 +127,7 @@ fn the_sign_in_page_shows_the_ways_in_that_there_are() {
         (&providers[..1], "yes", (1, true, true)),
         (&providers[..], "yes", (2, true, true)),
     ] {
-        let page = theme.sign_in(&SignInPage {
+        let page = theme.show(&SignInPage {
             providers,
             password,
             ..FORM
@@ -143,13 +140,13 @@ fn the_sign_in_page_shows_the_ways_in_that_there_are() {
         );
         assert_eq!(found, expected, "{html}");
     }
-    let page = theme.sign_in(&SignInPage {
+    let page = theme.show(&SignInPage {
         providers: &providers,
         ..FORM
     });
     let link = "href=\"&#x2f;auth&#x2f;login&#x2f;corp?next=&#x2f;a\">Corporate account</a>";
     assert!(page.html.contains(link), "{}", page.html);
-    let passing = theme.passing(&PassingPage {
+    let passing = theme.show(&PassingPage {
         heading: "Signed in",
         text: "",
         address: "/jobs?a&b",
@@ -162,7 +159,7 @@ fn an_own_sign_in_page_may_show_the_providers() {
     let must = "{{ action }}{{ next }}{{ error }}";
     let shown = |text: &str| {
         let theme = own(PageKind::SignIn, &format!("{text}{must}"))?;
-        let page = theme.sign_in(&SignInPage {
+        let page = theme.show(&SignInPage {
             providers: &[provider("Corp", "/corp"), provider("Other", "/other")],
             ..FORM
         });
@@ -182,7 +179,7 @@ fn every_value_of_every_page_is_escaped() {
     const MARKUP: &str = "\"><script>'&{{ title }}";
     let mut theme = Theme::builtin(MARKUP);
     for _ in 0..2 {
-        let sign_in = theme.sign_in(&SignInPage {
+        let sign_in = theme.show(&SignInPage {
             action: MARKUP,
             next: MARKUP,
             user: MARKUP,
@@ -192,7 +189,7 @@ fn every_value_of_every_page_is_escaped() {
             account: "",
             password: MARKUP,
         });
-        let account = theme.account(&AccountPage {
+        let account = theme.show(&AccountPage {
             action: MARKUP,
             next: MARKUP,
             user: MARKUP,
@@ -205,7 +202,7 @@ fn every_value_of_every_page_is_escaped() {
             settings: MARKUP,
             leaving: MARKUP,
         });
-        let refused = theme.refused(&RefusedPage {
+        let refused = theme.show(&RefusedPage {
             heading: MARKUP,
             text: MARKUP,
             detail: MARKUP,
@@ -217,7 +214,7 @@ fn every_value_of_every_page_is_escaped() {
             status: MARKUP,
             request_id: MARKUP,
         });
-        let missing = theme.cookie_missing(&CookieMissing {
+        let missing = theme.show(&CookieMissing {
             action: MARKUP,
             cookie: MARKUP,
             reason: MARKUP,
@@ -256,8 +253,8 @@ fn every_value_of_every_page_is_escaped() {
 fn own_pages_take_the_place_of_built_in_ones() {
     let text = "{{ title }} {{ user }} {{ action }}\r\n{% if name %}x{% endif %}\n";
     let theme = own(PageKind::Account, text).unwrap();
-    assert_eq!(theme.account(&ACCOUNT).html, "T rita &#x2f;out\n\n");
-    assert_eq!(theme.sign_in(&FORM), Theme::builtin("T").sign_in(&FORM));
+    assert_eq!(theme.show(&ACCOUNT).html, "T rita &#x2f;out\n\n");
+    assert_eq!(theme.show(&FORM), Theme::builtin("T").show(&FORM));
 }
 
 #[test]
@@ -325,13 +322,13 @@ fn a_page_that_could_not_be_shown_is_refused() {
 fn the_built_in_page_is_shown_where_an_own_one_fails() {
     // no sample value takes this branch
     let theme = account("own {% if user == 'rita' %}{{ user.first.last }}{% endif %}").unwrap();
-    let rita = theme.account(&ACCOUNT);
-    assert_eq!(rita, Theme::builtin("T").account(&ACCOUNT));
+    let rita = theme.show(&ACCOUNT);
+    assert_eq!(rita, Theme::builtin("T").show(&ACCOUNT));
     let other = AccountPage {
         user: "bob",
         ..ACCOUNT
     };
-    assert!(theme.account(&other).html.starts_with("own "));
+    assert!(theme.show(&other).html.starts_with("own "));
 }
 
 #[test]
@@ -343,17 +340,14 @@ fn a_page_ends_when_its_fuel_does() {
         "{% endfor %}".repeat(9)
     );
     let theme = account(&nested).unwrap();
-    assert_eq!(
-        theme.account(&ACCOUNT),
-        Theme::builtin("T").account(&ACCOUNT)
-    );
+    assert_eq!(theme.show(&ACCOUNT), Theme::builtin("T").show(&ACCOUNT));
 }
 
 #[test]
 fn the_policy_names_the_styles() {
     let policy = |text: &str| {
         let theme = account(text).unwrap();
-        let page = theme.account(&ACCOUNT);
+        let page = theme.show(&ACCOUNT);
         page.policy.to_str().unwrap().to_owned()
     };
     let rest = "; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -373,7 +367,7 @@ fn the_policy_names_the_styles() {
 fn the_second_step_asks_for_what_the_person_has() {
     let theme = Theme::builtin("Sign in");
     let page = |app, keys| {
-        let page = theme.second_factor(&SecondFactorPage {
+        let page = theme.show(&SecondFactorPage {
             user: "rita",
             app,
             keys,

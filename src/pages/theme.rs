@@ -10,13 +10,10 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use sha2::{Digest, Sha256};
 
-use super::account_values::{EnrolPage, PageItem, RecoveryPage, SettingsPage};
 use super::error::{Fault, TemplateError};
-use super::kind::{
-    AccountPage, CookieMissing, PICTURE, PROVIDERS, PageKind, PageValue, PassingPage, ProviderLink,
-    RefusedPage, SecondFactorPage, SignInPage,
-};
+use super::kind::{PICTURE, PageKind};
 use super::source::TemplateSource;
+use super::values::{PageItem, PageValue, PageValues};
 
 /// Steps of work that a page may take, and 64 bytes of it each: a hundred times what the built-in ones need.
 const FUEL: u64 = 50_000;
@@ -81,139 +78,9 @@ impl Theme {
         Ok(())
     }
 
-    /// The form.
-    pub fn sign_in(&self, with: &SignInPage<'_>) -> RenderedPage {
-        let texts = [with.action, with.next, with.user, with.error, with.notice];
-        let mut values = texts.map(PageValue::Text).to_vec();
-        values.push(PageValue::Providers(with.providers));
-        values.extend([with.password, with.account].map(PageValue::Text));
-        self.show_values(PageKind::SignIn, &values)
-    }
-
-    /// The form for a code.
-    pub fn second_factor(&self, with: &SecondFactorPage<'_>) -> RenderedPage {
-        let texts = [
-            with.action,
-            with.next,
-            with.user,
-            with.error,
-            with.continuation,
-            with.secret,
-        ];
-        let mut values = texts.map(PageValue::Text).to_vec();
-        values.push(PageValue::Picture(with.picture));
-        values.extend([with.restart, with.app, with.keys].map(PageValue::Text));
-        self.show_values(PageKind::SecondFactor, &values)
-    }
-
-    /// Who is signed in, and a way out.
-    pub fn account(&self, with: &AccountPage<'_>) -> RenderedPage {
-        let values = [
-            with.action,
-            with.next,
-            with.user,
-            with.name,
-            with.method,
-            with.since,
-            with.until,
-            with.roles,
-            with.switch,
-            with.settings,
-            with.leaving,
-        ];
-        self.show(PageKind::Account, &values)
-    }
-
-    /// Somebody's account.
-    pub fn settings(&self, with: &SettingsPage<'_>) -> RenderedPage {
-        let before = [
-            with.action,
-            with.sign_out,
-            with.switch,
-            with.user,
-            with.name,
-            with.method,
-            with.since,
-            with.until,
-            with.roles,
-            with.next,
-            with.notice,
-            with.error,
-            with.changes,
-            with.confirm,
-        ];
-        let after = [
-            with.factors_note,
-            with.codes,
-            with.codes_left,
-            with.add_app,
-            with.password,
-            with.password_note,
-        ];
-        let mut values = before.map(PageValue::Text).to_vec();
-        values.push(PageValue::Items(with.sessions));
-        values.extend([with.others, with.factors_offered].map(PageValue::Text));
-        values.push(PageValue::Items(with.factors));
-        values.extend(after.map(PageValue::Text));
-        self.show_values(PageKind::Settings, &values)
-    }
-
-    /// The secret of an app.
-    pub fn enrol(&self, with: &EnrolPage<'_>) -> RenderedPage {
-        let values = [
-            PageValue::Text(with.action),
-            PageValue::Text(with.user),
-            PageValue::Text(with.secret),
-            PageValue::Picture(with.picture),
-            PageValue::Text(with.uri),
-            PageValue::Text(with.sealed),
-            PageValue::Text(with.error),
-        ];
-        self.show_values(PageKind::Enrol, &values)
-    }
-
-    /// Recovery codes.
-    pub fn recovery(&self, with: &RecoveryPage<'_>) -> RenderedPage {
-        let values = [
-            PageValue::Text(with.account),
-            PageValue::Text(with.user),
-            PageValue::Text(with.notice),
-            PageValue::Items(with.codes),
-        ];
-        self.show_values(PageKind::Recovery, &values)
-    }
-
-    /// Which cookie did not come back.
-    pub fn cookie_missing(&self, with: &CookieMissing<'_>) -> RenderedPage {
-        let values = [with.action, with.cookie, with.reason];
-        self.show(PageKind::CookieMissing, &values)
-    }
-
-    /// Why a request is refused.
-    pub fn refused(&self, with: &RefusedPage<'_>) -> RenderedPage {
-        let values = [
-            with.heading,
-            with.text,
-            with.detail,
-            with.retry,
-            with.user,
-            with.name,
-            with.again,
-            with.sign_in,
-            with.status,
-            with.request_id,
-        ];
-        self.show(PageKind::Refused, &values)
-    }
-
-    /// Where the browser goes by itself.
-    pub fn passing(&self, with: &PassingPage<'_>) -> RenderedPage {
-        self.show(PageKind::Passing, &[with.heading, with.text, with.address])
-    }
-
-    fn show(&self, kind: PageKind, texts: &[&str]) -> RenderedPage {
-        let values: Vec<_> = texts.iter().copied().map(PageValue::Text).collect();
-        self.show_values(kind, &values)
+    /// A page with its values.
+    pub fn show<P: PageValues>(&self, page: &P) -> RenderedPage {
+        self.show_values(P::KIND, &page.values())
     }
 
     /// Renders the own page, or the built-in one where that fails. `values` follow the title in the order of the names.
@@ -313,21 +180,15 @@ fn render_samples(
         };
         let samples = spec.names.iter().filter(|name| !is_empty(name));
         let samples: BTreeMap<_, _> = samples.map(|name| (*name, sample(name))).collect();
-        let provider = ProviderLink {
-            title: "sample-title".to_owned(),
-            address: "sample-address".to_owned(),
-        };
         let items = spec.lists.iter().map(|(list, parts)| {
             let parts = parts.iter().map(|part| (*part, format!("sample-{part}")));
             (*list, PageItem::new(parts))
         });
         let items: Vec<_> = items.collect();
-        let providers = samples.contains_key(PROVIDERS).then_some(provider);
         let value = |name: &&'static str| {
             let text = samples.get(name).map_or("", String::as_str);
             let item = items.iter().find(|(list, _)| list == name);
             let value = match item {
-                _ if *name == PROVIDERS => PageValue::Providers(providers.as_slice()),
                 Some((_, item)) if !text.is_empty() => PageValue::Items(std::slice::from_ref(item)),
                 Some(_) => PageValue::Items(&[]),
                 None if *name == PICTURE => PageValue::Picture(text),
@@ -363,10 +224,6 @@ fn engine(value: PageValue<'_>) -> minijinja::Value {
     match value {
         PageValue::Text(text) => text.into(),
         PageValue::Picture(svg) => minijinja::Value::from_safe_string(svg.to_owned()),
-        PageValue::Providers(providers) => providers
-            .iter()
-            .map(|one| minijinja::Value::from_object(one.clone()))
-            .collect(),
         PageValue::Items(items) => items
             .iter()
             .map(|one| minijinja::Value::from_object(one.clone()))

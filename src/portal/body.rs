@@ -68,9 +68,8 @@ where
         return Err(FormRejection::TooLarge);
     }
     // Enough from the start: a vector that grows leaves copies behind that nobody wipes.
-    let room = announced
-        .upper()
-        .map_or(LIMIT, |upper| upper.min(LIMIT as u64) as usize);
+    let upper = announced.upper().unwrap_or(u64::MAX);
+    let room = upper.min(LIMIT as u64) as usize;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| FormRejection::Broken)?.into_data() else {

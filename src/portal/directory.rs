@@ -53,7 +53,7 @@ impl Portal {
                 // a wrong password of a user of the list costs as much
                 if !self.directory.is_empty() {
                     let list = &self.directory;
-                    let _ = authenticate(list, &self.hasher, &username, password).await;
+                    let _ = authenticate(list, &self.hasher, &username, password, false).await;
                 }
                 None
             }

@@ -119,17 +119,14 @@ impl PortalEndpoint {
 
 /// Which endpoint a request is for that is the gateway's own. Names under the prefix compare byte for byte.
 pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> PortalEndpoint {
-    if own.is_token_path(method, path) {
-        return PortalEndpoint::Login;
-    }
-    if path == JWKS_PATH {
-        return PortalEndpoint::Keys;
-    }
-    if own.is_server_metadata(path) {
-        return PortalEndpoint::ServerMetadata;
-    }
-    if path.starts_with(RESOURCE_PATH) && own.describes_resources {
-        return PortalEndpoint::ResourceMetadata;
+    match path {
+        _ if own.is_token_path(method, path) => return PortalEndpoint::Login,
+        JWKS_PATH => return PortalEndpoint::Keys,
+        _ if own.is_server_metadata(path) => return PortalEndpoint::ServerMetadata,
+        _ if path.starts_with(RESOURCE_PATH) && own.describes_resources => {
+            return PortalEndpoint::ResourceMetadata;
+        }
+        _ => {}
     }
     match path.strip_prefix(&own.prefix) {
         Some("/login") => PortalEndpoint::Login,

@@ -90,10 +90,8 @@ impl Portal {
             Ok(GrantRequest::Refresh(shown)) => self.answer_refresh(api, shown, client, now).await,
             Err(rejection) => rejection.into_response(api).into(),
         };
-        reply
-            .response
-            .headers_mut()
-            .insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        let headers = reply.response.headers_mut();
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         reply
     }
 
@@ -151,7 +149,8 @@ impl Portal {
             Ok(LoginStep::Half(half)) => {
                 (self.half_response(api, &half), Err(half.missing.denial()))
             }
-            Ok(LoginStep::Done(holder, shown)) => {
+            // programs add no app, and are shown no codes
+            Ok(LoginStep::Done(holder, shown, _)) => {
                 second_factor = shown;
                 let sign_in = SignIn::new(now, ShownFactor::methods(shown));
                 match self.grant_tokens(&holder, sign_in, now).await {
@@ -227,7 +226,7 @@ impl Portal {
         };
         // what comes with each request is no place for a code that is good once
         let checked = match self.show_password(request, &asking).await {
-            Ok(LoginStep::Done(user, _)) => Ok(user),
+            Ok(LoginStep::Done(user, ..)) => Ok(user),
             Ok(LoginStep::Half(half)) => Err(half.missing.denial()),
             Err(denial) => Err(denial),
         };
@@ -277,10 +276,10 @@ impl Portal {
     /// Checks the password, and goes on after it.
     pub(super) async fn show_password(
         &self,
-        mut request: LoginRequest,
+        request: LoginRequest,
         asking: &Asking,
     ) -> Result<LoginStep, LoginDenial> {
-        let otp = request.otp.take();
+        let otp = request.otp.clone();
         let proven = self
             .authenticate_password(request, asking.client, asking.device)
             .await?;
@@ -319,11 +318,16 @@ impl Portal {
         device: Option<DeviceId>,
     ) -> Result<Proven, LoginDenial> {
         let LoginRequest {
-            username, password, ..
+            username,
+            password,
+            otp,
         } = request;
         let attempt = LoginAttempt::new(&username, client, device);
         let admitted = self.admit(attempt).await??;
-        let found = match authenticate(&self.directory, &self.hasher, &username, password).await {
+        // who sends both at once does not learn which of them was wrong, by time either
+        let hides_match = otp.is_some();
+        let (list, hasher) = (&self.directory, &self.hasher);
+        let found = match authenticate(list, hasher, &username, password, hides_match).await {
             Err(LoginFailure::Busy) => {
                 admitted.was_not_checked();
                 return Err(LoginDenial::Busy);

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use super::Portal;
+use super::rejection::no_such_endpoint;
 use crate::wire::{self, Intake, RESOURCE_PATH, ResourceMetadata};
 
 /// RFC 8414, section 2.
@@ -46,9 +47,10 @@ impl Portal {
     pub(super) fn describe_server(&self, intake: &Intake) -> Response<Bytes> {
         let prefix = &self.settings.own.prefix;
         let Some(origin) = intake.site.url("") else {
-            return wire::problem(StatusCode::NOT_FOUND, "No such endpoint");
+            return no_such_endpoint();
         };
         let at = |name: &str| format!("{origin}{prefix}/{name}");
+        let keys = || format!("{origin}{}", wire::JWKS_PATH);
         let methods = ["client_secret_basic", "client_secret_post"];
         let with_none = [methods[0], methods[1], "none"];
         let document = ServerDocument {
@@ -61,10 +63,7 @@ impl Portal {
             introspection_endpoint_auth_methods_supported: methods,
             revocation_endpoint: at("revoke"),
             revocation_endpoint_auth_methods_supported: with_none,
-            jwks_uri: self
-                .settings
-                .has_public_keys
-                .then(|| format!("{origin}{}", wire::JWKS_PATH)),
+            jwks_uri: self.settings.has_public_keys.then(keys),
         };
         public(wire::json(StatusCode::OK, &document))
     }
@@ -84,15 +83,14 @@ impl Portal {
         intake: &Intake,
         mount: &dyn Fn(&str) -> Option<String>,
     ) -> Response<Bytes> {
-        let not_found = || wire::problem(StatusCode::NOT_FOUND, "No such endpoint");
         let Some(metadata) = &self.settings.resource_metadata else {
-            return not_found();
+            return no_such_endpoint();
         };
         let path = intake.head.uri.path();
         let below = path.strip_prefix(RESOURCE_PATH).unwrap_or_default();
         let asked = if below.is_empty() { "/" } else { below };
         let (Some(mount), Some(origin)) = (mount(asked), intake.site.url("")) else {
-            return not_found();
+            return no_such_endpoint();
         };
         let own = [self.issuer_url(&origin)];
         let document = ResourceDocument {

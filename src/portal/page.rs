@@ -21,7 +21,7 @@ pub(super) const LOCAL: &str = "local";
 /// Says there that somebody else wants to sign in than who is signed in.
 const SWITCH: &str = "switch";
 
-/// Says there that whoever is signed in is to sign in once more; its value, that a second factor is needed.
+/// Says there that whoever is signed in is to sign in once more; its value, or by itself, that a second factor is needed.
 const REAUTH: &str = "reauth";
 const SECOND_FACTOR: &str = "second-factor";
 
@@ -29,11 +29,10 @@ const SECOND_FACTOR: &str = "second-factor";
 const MAX_AGE: &str = "max_age";
 
 /// Why somebody signs in who may be signed in already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SignInReason {
-    /// Nobody is signed in.
-    #[default]
-    Ordinary,
+    /// Nobody is signed in. The sign-in is to meet this demand, where it can.
+    Ordinary(AuthenticationDemand),
     /// As somebody else.
     Switch,
     /// Once more, so that the sign-in meets this demand. What the query says of it only decides what is asked for: whether
@@ -52,19 +51,19 @@ impl SignInReason {
             query.push_str(if query.is_empty() { "" } else { "&" });
             query.push_str(text);
         };
+        let AuthenticationDemand {
+            second_factor,
+            max_age,
+        } = self.demand();
         match self {
-            Self::Ordinary => {}
+            Self::Ordinary(_) if second_factor => add(SECOND_FACTOR),
+            Self::Ordinary(_) => {}
             Self::Switch => add(SWITCH),
-            Self::StepUp(demand) => {
-                if demand.second_factor {
-                    add(&format!("{REAUTH}={SECOND_FACTOR}"));
-                } else {
-                    add(REAUTH);
-                }
-                if let Some(max_age) = demand.max_age {
-                    add(&format!("{MAX_AGE}={}", max_age.as_secs()));
-                }
-            }
+            Self::StepUp(_) if second_factor => add(&format!("{REAUTH}={SECOND_FACTOR}")),
+            Self::StepUp(_) => add(REAUTH),
+        }
+        if let Some(max_age) = max_age {
+            add(&format!("{MAX_AGE}={}", max_age.as_secs()));
         }
         if query.is_empty() {
             path.to_owned()
@@ -76,7 +75,7 @@ impl SignInReason {
     /// Whether it is asked for, whoever is signed in.
     pub(super) fn asks_anew(self) -> bool {
         match self {
-            Self::Ordinary => false,
+            Self::Ordinary(_) => false,
             Self::Switch | Self::StepUp(_) => true,
         }
     }
@@ -84,9 +83,16 @@ impl SignInReason {
     /// The demand that the sign-in is to meet.
     pub(super) fn demand(self) -> AuthenticationDemand {
         match self {
-            Self::Ordinary | Self::Switch => AuthenticationDemand::default(),
-            Self::StepUp(demand) => demand,
+            Self::Switch => AuthenticationDemand::default(),
+            Self::Ordinary(demand) | Self::StepUp(demand) => demand,
         }
+    }
+}
+
+/// Nobody is signed in, and nothing is asked of the sign-in.
+impl Default for SignInReason {
+    fn default() -> Self {
+        Self::Ordinary(AuthenticationDemand::default())
     }
 }
 
@@ -103,14 +109,14 @@ pub(super) struct PageQuery {
 impl PageQuery {
     pub(super) fn read(query: Option<&str>, options: PathOptions) -> Self {
         let mut read = Self::default();
-        let mut max_age = None;
-        for (name, value) in
-            form::pairs(query.unwrap_or_default().as_bytes()).filter_map(Result::ok)
-        {
+        let (mut max_age, mut second_factor) = (None, false);
+        let query = query.unwrap_or_default().as_bytes();
+        for (name, value) in form::pairs(query).filter_map(Result::ok) {
             match &**name {
                 "next" => read.next = ReturnPath::parse(&value, options),
                 SIGNED_OUT => read.signed_out = true,
                 SWITCH => read.reason = SignInReason::Switch,
+                SECOND_FACTOR => second_factor = true,
                 REAUTH => {
                     read.reason = SignInReason::StepUp(AuthenticationDemand {
                         second_factor: **value == *SECOND_FACTOR,
@@ -122,8 +128,9 @@ impl PageQuery {
                 _ => {}
             }
         }
-        if let SignInReason::StepUp(demand) = &mut read.reason {
+        if let SignInReason::Ordinary(demand) | SignInReason::StepUp(demand) = &mut read.reason {
             demand.max_age = max_age;
+            demand.second_factor |= second_factor;
         }
         read
     }
@@ -164,7 +171,7 @@ pub(super) fn show(page: RenderedPage, status: StatusCode) -> Response<Bytes> {
 /// and not as the answer to a form, which may lead nowhere else.
 pub(super) fn pass_on(theme: &Theme, page: &PassingPage<'_>) -> Option<Response<Bytes>> {
     let refresh = HeaderValue::from_str(&format!("0; url={}", page.address)).ok()?;
-    let mut response = show(theme.passing(page), StatusCode::OK);
+    let mut response = show(theme.show(page), StatusCode::OK);
     response.headers_mut().insert("refresh", refresh);
     Some(response)
 }
@@ -193,8 +200,17 @@ mod tests {
                 max_age: max_age.map(Duration::from_secs),
             })
         };
+        let ordinary = |second_factor, max_age: Option<u64>| {
+            SignInReason::Ordinary(AuthenticationDemand {
+                second_factor,
+                max_age: max_age.map(Duration::from_secs),
+            })
+        };
         for (reason, query) in [
-            (SignInReason::Ordinary, ""),
+            (SignInReason::default(), ""),
+            (ordinary(true, None), "second-factor"),
+            (ordinary(true, Some(900)), "second-factor&max_age=900"),
+            (ordinary(false, Some(900)), "max_age=900"),
             (SignInReason::Switch, "switch"),
             (step_up(false, None), "reauth"),
             (step_up(true, None), "reauth=second-factor"),
@@ -209,14 +225,15 @@ mod tests {
             let read = PageQuery::read(Some(sent), PathOptions::default());
             assert_eq!((read.reason, read.next), (reason, next.clone()));
         }
-        assert_eq!(SignInReason::Ordinary.address("/a", None), "/a");
+        assert_eq!(SignInReason::default().address("/a", None), "/a");
         assert_eq!(SignInReason::Switch.address("/a", None), "/a?switch");
     }
 
     #[test]
     fn what_cannot_be_read_asks_for_less() {
         let read = |query| PageQuery::read(Some(query), PathOptions::default()).reason;
-        assert_eq!(read("max_age=5"), SignInReason::Ordinary);
+        assert_eq!(read("max_age=5&switch"), SignInReason::Switch);
+        assert_eq!(read("max_age=-1&second"), SignInReason::default());
         for query in ["reauth=x&max_age=-1", "max_age=x&reauth=", "reauth&max_age"] {
             assert_eq!(
                 read(query),

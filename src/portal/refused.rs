@@ -70,7 +70,7 @@ impl Portal {
             status: request.status.as_str(),
             request_id: request.request_id,
         };
-        Some(show(theme.refused(&page), request.status))
+        Some(show(theme.show(&page), request.status))
     }
 
     /// To somebody whose sign-in is not enough.
@@ -106,7 +106,7 @@ impl Portal {
             request_id: request.request_id,
             ..RefusedPage::default()
         };
-        show(theme.refused(&page), request.status)
+        show(theme.show(&page), request.status)
     }
 }
 

@@ -54,12 +54,7 @@ struct HalfBody<'a> {
 impl FormRejection {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let detail = self.detail(api);
-        let body = ErrorBody {
-            detail: &detail,
-            error: self.error(),
-            error_description: &detail,
-        };
-        let mut response = wire::json(self.status(api), &body);
+        let mut response = error(self.status(api), self.error(), (&detail, &detail));
         if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             let accept_post = HeaderName::from_static("accept-post");
             response
@@ -165,14 +160,7 @@ impl FormRejection {
 impl LoginDenial {
     pub(super) fn into_response(self, api: LoginApi) -> Response<Bytes> {
         let (status, error, detail, description) = self.told(api);
-        let mut response = wire::json(
-            status,
-            &ErrorBody {
-                detail,
-                error,
-                error_description: description,
-            },
-        );
+        let mut response = self::error(status, error, (detail, description));
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static(self.challenge());
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
@@ -300,14 +288,7 @@ impl RefreshDenial {
             ),
             (Self::NoToken(_), _) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", NO_TOKEN),
         };
-        let mut response = wire::json(
-            status,
-            &ErrorBody {
-                detail,
-                error,
-                error_description: detail,
-            },
-        );
+        let mut response = self::error(status, error, (detail, detail));
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(
                 WWW_AUTHENTICATE,
@@ -323,6 +304,25 @@ impl RefreshDenial {
     }
 }
 
+fn error(
+    status: StatusCode,
+    error: &'static str,
+    (detail, error_description): (&str, &str),
+) -> Response<Bytes> {
+    let body = ErrorBody {
+        detail,
+        error,
+        error_description,
+    };
+    wire::json(status, &body)
+}
+
+/// The same where an endpoint is not offered as where there is none.
+pub(super) fn no_such_endpoint() -> Response<Bytes> {
+    wire::problem(StatusCode::NOT_FOUND, NO_ENDPOINT)
+}
+
+pub(super) const NO_ENDPOINT: &str = "No such endpoint";
 const WRONG: &str = "the user name or the password is wrong";
 const WRONG_CLIENT: &str = "the client id or the secret is missing or wrong";
 const BUSY: &str = "too many logins at once; try again";

@@ -14,13 +14,15 @@ use super::Portal;
 use super::admit::AdmittedAttempt;
 use super::continuation::{Continuation, OpenedContinuation};
 use super::denial::{LoginDenial, Missing};
+use super::recovery::{FreshCodes, first_codes};
 use super::shown_factor::ShownFactor;
 use super::signed_in::SignedIn;
 use crate::ambient;
 use crate::factors::{CodeMatch, Misses, OneTimeCode, SecondFactorPolicy, TotpSecret};
 use crate::ldap::LdapFailure;
 use crate::session::{
-    Begun, DeviceId, FactorRecord, FactorSwap, LoginAttempt, OnceKey, PasswordResult, TotpFactor,
+    Begun, DeviceId, FactorError, FactorRecord, FactorSwap, LoginAttempt, OnceKey, PasswordResult,
+    TotpFactor,
 };
 use crate::text::fold::fold;
 
@@ -48,8 +50,8 @@ pub(super) struct Proven {
 
 /// How far a login has come.
 pub(super) enum LoginStep {
-    /// To its end.
-    Done(SignedIn, Option<ShownFactor>),
+    /// To its end: who has signed in, with which second factor, and the recovery codes of one that was added by that.
+    Done(SignedIn, Option<ShownFactor>, FreshCodes),
     /// A second factor is missing.
     Half(Box<HalfLogin>),
 }
@@ -105,14 +107,14 @@ impl Portal {
         let result = match (needed, otp) {
             (Needed::Nothing, _) => PasswordResult::Correct,
             (Needed::Code, Some(otp)) => {
-                let shown = self.try_code(&user, otp, None, attempts, asking).await?;
-                return Ok(LoginStep::Done(user, Some(shown)));
+                let tried = self.try_code(&user, otp, None, attempts, asking).await?;
+                return Ok(LoginStep::Done(user, Some(tried.0), tried.1));
             }
             (Needed::Code, None) | (Needed::Enrolment, _) => PasswordResult::Pending,
         };
         self.record_attempts(attempts, result).await?;
         let missing = match needed {
-            Needed::Nothing => return Ok(LoginStep::Done(user, None)),
+            Needed::Nothing => return Ok(LoginStep::Done(user, None, Vec::new())),
             Needed::Code => Missing::Factor,
             Needed::Enrolment => Missing::Enrolment,
         };
@@ -149,7 +151,7 @@ impl Portal {
         };
         let secret = continuation.secret();
         match self.try_code(&user, otp, secret, attempts, asking).await {
-            Ok(shown) => Ok(LoginStep::Done(user, Some(shown))),
+            Ok((shown, codes)) => Ok(LoginStep::Done(user, Some(shown), codes)),
             Err(LoginDenial::WrongCode(begun)) => Ok(LoginStep::Half(Box::new(HalfLogin {
                 continuation: continuation.again(),
                 missing: Missing::RightCode(begun),
@@ -222,14 +224,23 @@ impl Portal {
             .ok_or(LoginDenial::Continuation)
     }
 
+    /// What somebody has added. Of a user of the list, nothing that was added before the name was theirs.
+    ///
+    /// # Errors
+    /// [`FactorError`]; then nobody is taken for somebody without a factor.
+    pub(super) async fn factors_of(&self, subject: &str) -> Result<FactorRecord, FactorError> {
+        let user = self.directory.find(subject);
+        let since = user.and_then(|user| user.extras().created);
+        let sealer = self.browsers.sealer();
+        self.sessions.find_factors(subject, since, sealer).await
+    }
+
     async fn needed(&self, user: &SignedIn) -> Result<Needed, LoginDenial> {
         let policy = self.settings.second_factor;
         if policy == SecondFactorPolicy::Off {
             return Ok(Needed::Nothing);
         }
-        let subject = &user.identity().subject;
-        let sealer = self.browsers.sealer();
-        let record = self.sessions.find_factors(subject, sealer).await?;
+        let record = self.factors_of(&user.identity().subject).await?;
         Ok(match policy {
             _ if user.totp().is_some() || record.has_factor() => Needed::Code,
             SecondFactorPolicy::Required => Needed::Enrolment,
@@ -255,7 +266,8 @@ impl Portal {
         continuation
     }
 
-    /// Tries a code, and records how that ended. `added`: the secret of an app that is added with its first code.
+    /// Tries a code, and records how that ended. `added`: the secret of an app that is added with its first code, and recovery
+    /// codes with it.
     ///
     /// # Errors
     /// [`LoginDenial::WrongCode`], or why nothing was tried.
@@ -266,26 +278,26 @@ impl Portal {
         added: Option<&TotpSecret>,
         attempts: Vec<AdmittedAttempt>,
         asking: &Asking,
-    ) -> Result<ShownFactor, LoginDenial> {
+    ) -> Result<(ShownFactor, FreshCodes), LoginDenial> {
         let shown = match OneTimeCode::parse(otp) {
             Some(code) => self.spend_code(user, &code, added, asking).await,
             // nothing that could be right: it takes nothing from the account
-            None => Ok(Spent::Wrong),
+            None => Ok((Spent::Wrong, Vec::new())),
         };
         match shown {
-            Ok(Spent::Fresh(shown)) => {
+            Ok((Spent::Fresh(shown), codes)) => {
                 self.record_attempts(attempts, PasswordResult::Correct)
                     .await?;
-                Ok(shown)
+                Ok((shown, codes))
             }
             // whoever sends it has had the app: a form that was sent twice is no guess
-            Ok(Spent::Used) => {
+            Ok((Spent::Used, _)) => {
                 let begun = self
                     .record_attempts(attempts, PasswordResult::Pending)
                     .await?;
                 Err(LoginDenial::WrongCode(begun))
             }
-            Ok(Spent::Wrong) => {
+            Ok((Spent::Wrong, _)) => {
                 let begun = self
                     .record_attempts(attempts, PasswordResult::Incorrect)
                     .await?;
@@ -305,10 +317,10 @@ impl Portal {
         code: &OneTimeCode,
         added: Option<&TotpSecret>,
         asking: &Asking,
-    ) -> Result<Spent, LoginDenial> {
+    ) -> Result<(Spent, FreshCodes), LoginDenial> {
         let (subject, sealer) = (&user.identity().subject, self.browsers.sealer());
         for _ in 0..RACES {
-            let mut record = self.sessions.find_factors(subject, sealer).await?;
+            let mut record = self.factors_of(subject).await?;
             let held = misses(&mut record, asking).held_until(asking.now);
             if let Some(until) = held {
                 return Err(LoginDenial::LockedOut(
@@ -319,22 +331,24 @@ impl Portal {
             // who has added a factor meanwhile shows that one
             let added = added.filter(|_| !has_factor);
             let spent = spend(&mut record, code, [user.totp(), added], asking.now);
+            let mut codes = Vec::new();
             match spent {
                 Spent::Fresh(_) => {
                     misses(&mut record, asking).clear();
-                    record.totp = record.totp.or_else(|| {
-                        added.map(|secret| TotpFactor {
+                    if let Some(secret) = added {
+                        record.totp = Some(TotpFactor {
                             secret: secret.clone(),
                             added_at: asking.now,
-                        })
-                    });
+                        });
+                        codes = first_codes(&mut record);
+                    }
                 }
-                Spent::Used => return Ok(spent),
+                Spent::Used => return Ok((spent, codes)),
                 Spent::Wrong => misses(&mut record, asking).add(asking.now),
             }
             let swapped = self.sessions.swap_factors(subject, &record, sealer);
             match swapped.await? {
-                FactorSwap::Done => return Ok(spent),
+                FactorSwap::Done => return Ok((spent, codes)),
                 FactorSwap::Raced | FactorSwap::TakenKey => {}
             }
         }

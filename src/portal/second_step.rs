@@ -91,7 +91,7 @@ impl Portal {
             },
             keys: &kinds,
         };
-        let shown = form.theme.second_factor(&page);
+        let shown = form.theme.show(&page);
         if kinds.is_empty() {
             return show(shown, status);
         }
@@ -112,8 +112,8 @@ impl Portal {
         if user.is_some_and(|user| user.extras().totp.is_some()) {
             return true;
         }
-        let record = self.sessions.find_factors(subject, self.browsers.sealer());
-        record.await.map_or(true, |record| record.totp.is_some())
+        let record = self.factors_of(subject).await;
+        record.map_or(true, |record| record.totp.is_some())
     }
 }
 

@@ -6,15 +6,16 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
 use http::{Response, StatusCode};
 
-use super::account::AccountView;
 use super::body_format::BodyFormat;
 use super::denial::LoginDenial;
 use super::directory_sessions::{provider_claims, provider_session};
 use super::fields::{FormExtras, GrantRequest, LoginRequest, extras, parse_page_form};
 use super::login::{LoginEvent, log_safe_name};
 use super::login_api::LoginApi;
+use super::overview::AccountView;
 use super::page::{PageQuery, SignInReason, see_other, show};
 use super::place::place_of;
+use super::recovery::APP_ADDED;
 use super::redirect_loop::RedirectLoopGuard;
 use super::rejection::FormRejection;
 use super::return_path::ReturnPath;
@@ -23,6 +24,7 @@ use super::shown_factor::ShownFactor;
 use super::signed_in::SignedIn;
 use super::{Portal, PortalContext, PortalReply, ReceivedBody};
 use crate::ambient;
+use crate::factors::RecoveryCode;
 use crate::pages::{DurationInWords, PasskeyScript, PasskeyStep, SignInPage, Theme};
 use crate::session::BrowserSession;
 use crate::token::{LDAP, SessionId, SessionToken, SignIn};
@@ -44,6 +46,14 @@ pub(super) struct SentForm<'a> {
     pub(super) theme: &'a Theme,
     pub(super) intake: &'a Intake,
     pub(super) typed: &'a FormExtras,
+}
+
+/// Somebody who has signed in on the page.
+struct Entry<'a> {
+    user: &'a SignedIn,
+    sign_in: SignIn,
+    /// Those of an app that was added by that, to be shown this once.
+    codes: &'a [RecoveryCode],
 }
 
 /// What the sign-in page shows.
@@ -121,7 +131,7 @@ impl Portal {
             account: shown.account,
             password: if has_form { "password" } else { "" },
         };
-        let page = theme.sign_in(&form);
+        let page = theme.show(&form);
         if !(has_form && shown.offers_keys) {
             return show(page, status);
         }
@@ -232,10 +242,15 @@ impl Portal {
     ) -> PortalReply {
         let mut second_factor = None;
         let (response, outcome) = match step {
-            Ok(LoginStep::Done(user, shown)) => {
+            Ok(LoginStep::Done(user, shown, codes)) => {
                 second_factor = shown;
                 let sign_in = SignIn::new(context.now, ShownFactor::methods(shown));
-                match self.let_in(form, name, (&user, sign_in), context).await {
+                let entry = Entry {
+                    user: &user,
+                    sign_in,
+                    codes: &codes,
+                };
+                match self.let_in(form, name, &entry, context).await {
                     Ok(response) => (response, Ok(())),
                     Err(denial) => (self.retell_denial(form, denial), Err(denial)),
                 }
@@ -295,14 +310,25 @@ impl Portal {
         &self,
         form: &SentForm<'_>,
         name: &str,
-        (user, sign_in): (&SignedIn, SignIn),
+        entry: &Entry<'_>,
         context: &PortalContext<'_>,
     ) -> Result<Response<Bytes>, LoginDenial> {
         let (intake, now) = (form.intake, context.now);
+        let Entry {
+            user,
+            sign_in,
+            codes,
+        } = *entry;
         let session = self.begin_session(user, sign_in, intake, now).await?;
         let next = ReturnPath::parse(&form.typed.next, self.settings.paths);
         let landing = self.landing(next, user.identity(), context);
-        let response = see_other(&landing).expect("a parsed path is a field value");
+        let response = match codes {
+            [] => see_other(&landing).expect("a parsed path is a field value"),
+            codes => {
+                let subject = &user.identity().subject;
+                self.show_codes(form.theme, subject, codes, (APP_ADDED, &landing))
+            }
+        };
         let mut response = self.give_session(intake, &session, response, now);
         // names compare byte for byte: the user has the typed one
         self.remember_device(intake, name, now, response.headers_mut());
@@ -317,22 +343,13 @@ impl Portal {
         mut response: Response<Bytes>,
         now: u64,
     ) -> Response<Bytes> {
-        let cookie =
-            self.settings
-                .cookie
-                .write(intake.site.scheme, &session.value, session.max_age);
-        response.headers_mut().append(SET_COOKIE, cookie);
-        let former = self
-            .settings
-            .cookie
-            .clear_others(&intake.cookies, intake.site.scheme);
-        for line in former {
+        let (cookie, scheme) = (&self.settings.cookie, intake.site.scheme);
+        let line = cookie.write(scheme, &session.value, session.max_age);
+        response.headers_mut().append(SET_COOKIE, line);
+        for line in cookie.clear_others(&intake.cookies, scheme) {
             response.headers_mut().append(SET_COOKIE, line);
         }
-        let marker = self
-            .settings
-            .cookie
-            .marker(&intake.cookies, intake.site.scheme);
+        let marker = cookie.marker(&intake.cookies, scheme);
         let guard = RedirectLoopGuard::signed_in(RedirectLoopGuard::read(marker, now), now);
         self.mark(&intake.site, guard, now, response.headers_mut());
         response
@@ -415,22 +432,15 @@ pub(super) fn retry_after(response: &Response<Bytes>) -> Option<u64> {
 
 /// The message for people where programs get an error.
 pub(super) fn words(status: StatusCode, retry_after: Option<u64>) -> Cow<'static, str> {
-    let again = || {
-        let seconds = retry_after.unwrap_or_default().max(1);
-        DurationInWords(seconds)
-    };
+    let again = DurationInWords(retry_after.unwrap_or_default().max(1));
     match status {
         StatusCode::UNAUTHORIZED => "The user name or the password is wrong.".into(),
-        StatusCode::TOO_MANY_REQUESTS => format!(
-            "Too many attempts have failed. Please try again in {}.",
-            again()
-        )
-        .into(),
-        StatusCode::SERVICE_UNAVAILABLE => format!(
-            "Signing in is not possible right now. Please try again in {}.",
-            again()
-        )
-        .into(),
+        StatusCode::TOO_MANY_REQUESTS => {
+            format!("Too many attempts have failed. Please try again in {again}.").into()
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            format!("Signing in is not possible right now. Please try again in {again}.").into()
+        }
         StatusCode::UNPROCESSABLE_ENTITY => "Please fill in both fields.".into(),
         StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
             "The form could not be read. Please try again.".into()

@@ -44,7 +44,7 @@ impl Portal {
         let signed_in = format!("You are signed in as {name}.");
         let demand = match query.reason {
             SignInReason::StepUp(demand) => demand,
-            SignInReason::Ordinary | SignInReason::Switch => {
+            SignInReason::Ordinary(_) | SignInReason::Switch => {
                 return SignInNotice {
                     text: format!("{signed_in} That ends when you sign in as somebody else."),
                     ..SignInNotice::default()
@@ -66,7 +66,7 @@ impl Portal {
                 text: format!(
                     "{asked}. You have none yet: add one to your account, then come back."
                 ),
-                account: self.account_path(),
+                account: self.account_at(query.next.as_ref()),
                 ..SignInNotice::default()
             },
             FactorStanding::HasNone => {
@@ -81,8 +81,7 @@ impl Portal {
         if self.has_listed_app(identity) {
             return FactorStanding::Has;
         }
-        let (subject, sealer) = (&identity.subject, self.browsers.sealer());
-        let found = self.sessions.find_factors(subject, sealer).await;
+        let found = self.factors_of(&identity.subject).await;
         if found.map_or(true, |record| record.has_factor()) {
             return FactorStanding::Has;
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::{Claim, ClaimValue, Identity};
+use crate::access::{Claim, ClaimValue};
 use crate::session::{Begun, RefreshToken, StateSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::token::{
@@ -20,10 +20,11 @@ use crate::token::{
     Verifier, VerifierSettings,
 };
 use crate::users::{HasherSettings, Password, PasswordHash, User, UserExtras};
-use crate::wire::{Peer, Scheme, TrustedProxies};
+use crate::wire::{Peer, Scheme, SessionCookie, TrustedProxies};
 
 mod attempts;
 mod me;
+mod second_factor;
 
 const NOW: u64 = 1_700_000_000;
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -116,6 +117,10 @@ fn settings() -> HasherSettings {
 }
 
 fn portal_with(hasher: Hasher) -> Portal {
+    portal_of(directory(), hasher)
+}
+
+fn portal_of(directory: Arc<Directory>, hasher: Hasher) -> Portal {
     let own = OwnPaths {
         token_paths: vec!["/token".to_owned()],
         ..OwnPaths::default()
@@ -132,7 +137,7 @@ fn portal_with(hasher: Hasher) -> Portal {
     .unwrap();
     Portal::new(
         settings,
-        directory(),
+        directory,
         issuer(),
         hasher,
         sessions,

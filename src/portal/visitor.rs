@@ -32,7 +32,16 @@ pub struct Visitor<'a> {
 impl Portal {
     /// The sign-in page's path, from where the browser comes back.
     pub fn sign_in_path(&self, next: Option<&ReturnPath>) -> String {
-        SignInReason::Ordinary.address(&self.login_path(), next)
+        self.sign_in_path_for(next, AuthenticationDemand::default())
+    }
+
+    /// The same, from where it comes back with a sign-in that meets this demand, where it can.
+    pub fn sign_in_path_for(
+        &self,
+        next: Option<&ReturnPath>,
+        demand: AuthenticationDemand,
+    ) -> String {
+        SignInReason::Ordinary(demand).address(&self.login_path(), next)
     }
 
     /// The path of the form for somebody else than who is signed in.
@@ -126,7 +135,7 @@ impl Portal {
         let session = self.browsers.verify(session, now).ok()?;
         let name = &session.provider?.provider;
         self.provider(name)?;
-        Some(self.provider_path(name, next, SignInReason::Ordinary))
+        Some(self.provider_path(name, next, SignInReason::default()))
     }
 
     /// Sends a browser that has a session to where it is confirmed, at this address. It does not count as one that comes
@@ -143,7 +152,7 @@ impl Portal {
             .is_some();
         let reason = if came_back { REFUSED } else { LOST };
         let action = self.sign_in_path(visitor.next.as_ref());
-        let page = theme.cookie_missing(&CookieMissing {
+        let page = theme.show(&CookieMissing {
             action: &action,
             cookie: cookie.name(visitor.site.scheme),
             reason,
@@ -157,7 +166,7 @@ impl Portal {
 
     /// The cookie of a sign-in with a provider did not come back from there.
     pub(super) fn show_cookie_lost(&self, theme: &Theme, cookie: &str) -> Response<Bytes> {
-        let page = theme.cookie_missing(&CookieMissing {
+        let page = theme.show(&CookieMissing {
             action: &self.sign_in_path(None),
             cookie,
             reason: LOST,

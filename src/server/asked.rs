@@ -1,7 +1,7 @@
 //! What a request says about its connection, and about how its answer is framed.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, TE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, TE};
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -10,6 +10,7 @@ use tokio::task::yield_now;
 
 use crate::text::list;
 use crate::upstream::LeavesRequestUnread;
+use crate::wire::FieldPresence;
 
 /// What a request says about its connection, and about how its answer is framed.
 #[derive(Clone, Copy)]
@@ -30,7 +31,10 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn of(request: &Request<Incoming>) -> Self {
-        let says = |option| list::names(request.headers(), CONNECTION, option);
+        let (headers, present) = (request.headers(), FieldPresence::of(request.headers()));
+        let says = |option| {
+            present.has(FieldPresence::CONNECTION) && list::names(headers, CONNECTION, option)
+        };
         let version = request.version();
         Self {
             version,
@@ -40,9 +44,9 @@ impl Asked {
                 _ => !says("close"),
             },
             is_head: request.method() == Method::HEAD,
-            takes_trailers: list::names(request.headers(), TE, "trailers"),
+            takes_trailers: present.has(FieldPresence::TE) && list::names(headers, TE, "trailers"),
             may_leave: request.extensions().get::<OnUpgrade>().is_some(),
-            has_coding: request.headers().contains_key(TRANSFER_ENCODING),
+            has_coding: present.has(FieldPresence::TRANSFER_ENCODING),
         }
     }
 

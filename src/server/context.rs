@@ -102,7 +102,7 @@ impl Context {
             Some(_) | None => {
                 let server = snapshot.server();
                 let frugal = self.room.frugal;
-                let new = Terms::new(server.timeouts, server.limits, snapshot.trust(), frugal);
+                let new = Terms::new(server, snapshot.trust(), frugal);
                 Rc::clone(terms.insert(Rc::new(new)))
             }
         }

@@ -234,9 +234,10 @@ mod tests {
 
     use super::*;
     use crate::ambient::Ticker;
-    use crate::config::{ServerLimits, ServerTimeouts};
+    use crate::config::{Server, ServerLimits, ServerTimeouts};
     use crate::gateway::TrustGeneration;
     use crate::server::terms::Terms;
+    use crate::wire::ForwardedFields;
 
     const HEAD: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
 
@@ -259,14 +260,20 @@ mod tests {
             connections: None,
             streams: 1,
         };
+        let server = Server {
+            listen: Vec::new(),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            forwarded: ForwardedFields::default(),
+            proxy_protocol: None,
+            preserve_header_case: false,
+            workers: 1,
+            timeouts,
+            limits,
+        };
         let clock = Rc::new(ConnectionClock::start(
             &Ticker::new(),
-            Rc::new(Terms::new(
-                timeouts,
-                limits,
-                TrustGeneration::default(),
-                false,
-            )),
+            Rc::new(Terms::new(&server, TrustGeneration::default(), false)),
         ));
         let outbox = Rc::new(Outbox::new());
         (

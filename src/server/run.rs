@@ -277,7 +277,8 @@ fn process_state(
 ) -> Result<ProcessState, RunError> {
     let runtime = runtime.handle();
     let issuer_keys = Arc::new(KeySources::new(runtime.clone(), Arc::clone(metrics)));
-    let providers = Providers::new(runtime.clone(), Arc::clone(&issuer_keys));
+    let providers =
+        Providers::start(runtime.clone(), Arc::clone(&issuer_keys)).map_err(StateError::System)?;
     let sessions = Sessions::start(&config.state, Arc::clone(metrics), ambient::hash_state())?;
     Ok(ProcessState {
         hasher: Hasher::start(hasher_settings(cores))?,

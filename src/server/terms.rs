@@ -2,7 +2,7 @@
 
 use hyper::server::conn::http1;
 
-use crate::config::{ServerLimits, ServerTimeouts};
+use crate::config::{Server, ServerLimits, ServerTimeouts};
 use crate::gateway::{Snapshot, TrustGeneration};
 
 /// The most that is read ahead of what is passed on, in bytes, unless heads may be larger.
@@ -19,6 +19,7 @@ const HYPER_HEADERS: usize = 100;
 pub(super) struct Terms {
     pub(super) timeouts: ServerTimeouts,
     limits: ServerLimits,
+    preserve_header_case: bool,
     /// Which settings identify the client.
     pub(super) trust: TrustGeneration,
     /// How requests of HTTP/1.1 are read.
@@ -28,17 +29,13 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(
-        timeouts: ServerTimeouts,
-        limits: ServerLimits,
-        trust: TrustGeneration,
-        frugal: bool,
-    ) -> Self {
+    pub(super) fn new(server: &Server, trust: TrustGeneration, frugal: bool) -> Self {
         Self {
-            timeouts,
-            limits,
+            timeouts: server.timeouts,
+            limits: server.limits,
+            preserve_header_case: server.preserve_header_case,
             trust,
-            http1: http1_builder(&limits),
+            http1: http1_builder(server),
             piece: if frugal { FRUGAL_PIECE } else { usize::MAX },
         }
     }
@@ -48,14 +45,16 @@ impl Terms {
         let server = snapshot.server();
         self.timeouts == server.timeouts
             && self.limits == server.limits
+            && self.preserve_header_case == server.preserve_header_case
             && self.trust == snapshot.trust()
     }
 }
 
-fn http1_builder(limits: &ServerLimits) -> http1::Builder {
+fn http1_builder(server: &Server) -> http1::Builder {
+    let limits = &server.limits;
     let mut builder = http1::Builder::new();
     builder
-        .preserve_header_case(true)
+        .preserve_header_case(server.preserve_header_case)
         .max_header_size(limits.header_bytes)
         .max_buf_size(limits.header_bytes.max(READ_AHEAD));
     // told of any limit, hyper fills a list of so many places for each head

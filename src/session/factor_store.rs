@@ -29,26 +29,37 @@ pub enum FactorError {
 }
 
 impl Sessions {
-    /// The second factors of a person; a record without any where nothing is kept. What a former key has sealed is sealed anew.
+    /// The second factors of a person who has the name since that second; a record without any where nothing is kept. What a
+    /// former key has sealed is sealed anew, and what was added before is of somebody else, and forgotten.
     ///
     /// # Errors
     /// [`FactorError`]; then it is not known which the person has.
     pub async fn find_factors(
         &self,
         subject: &str,
+        since: Option<u64>,
         sealer: &Sealer,
     ) -> Result<FactorRecord, FactorError> {
-        let found = self.factors(|reply| FactorJob::Find(subject.into(), reply));
-        let Some(found) = found.await? else {
-            return Ok(FactorRecord::new(ambient::random_bytes()));
-        };
-        let mut record = found.open(sealer).ok_or(FactorError::Unreadable)?;
-        if !found.is_current(sealer) {
-            let swapped = self.swap_factors(subject, &record, sealer).await?;
-            // who has replaced it meanwhile has sealed it, too
-            record.turn += u64::from(swapped == FactorSwap::Done);
+        loop {
+            let found = self.factors(|reply| FactorJob::Find(subject.into(), reply));
+            let Some(found) = found.await? else {
+                return Ok(FactorRecord::new(ambient::random_bytes()));
+            };
+            let mut record = found.open(sealer).ok_or(FactorError::Unreadable)?;
+            if since.is_some_and(|since| record.is_older_than(since)) {
+                record = FactorRecord {
+                    turn: record.turn,
+                    ..FactorRecord::new(ambient::random_bytes())
+                };
+            } else if found.is_current(sealer) {
+                return Ok(record);
+            }
+            // who replaces it meanwhile does the same
+            if self.swap_factors(subject, &record, sealer).await? == FactorSwap::Done {
+                record.turn += 1;
+                return Ok(record);
+            }
         }
-        Ok(record)
     }
 
     /// Replaces the second factors of a person, if they are in the state that the new ones were made from (its `turn`), and no
@@ -135,7 +146,7 @@ impl Sessions {
         while let Some(place) = from {
             let page = self.list_factors(place).await?;
             for (subject, _) in &page.list {
-                match self.find_factors(subject, sealer).await {
+                match self.find_factors(subject, None, sealer).await {
                     Ok(_) => {}
                     Err(FactorError::Unreadable) => unreadable += 1,
                     Err(FactorError::Unavailable(error)) => return Err(error),

@@ -96,15 +96,20 @@ impl StoreHealth {
     pub(super) fn found(&self) {
         let before = self.state();
         let was_awaited = before == State::Starting && self.last_reminder().is_some();
-        // said before whoever waits for it goes on
-        if before == State::Down || was_awaited {
-            tracing::info!(
-                event = "state_restored",
-                store = &self.name,
-                "the state store is there"
-            );
+        if was_awaited {
+            // said before the start goes on, of which the next lines tell
+            self.say_restored();
         }
         self.change(State::Up);
+        if before == State::Down {
+            // whoever reads it finds the gateway ready
+            self.say_restored();
+        }
+    }
+
+    fn say_restored(&self) {
+        let store = &self.name;
+        tracing::info!(event = "state_restored", store, "the state store is there");
     }
 
     fn last_reminder(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

@@ -189,14 +189,11 @@ impl Local {
     }
 
     fn exchange(&mut self, order: &ExchangeOrder, revocations: &Revocations) -> TokenExchange {
-        let Some(family) = self
-            .vault
-            .find(&order.session)
-            .filter(|_| !revocations.contains(&order.session))
-        else {
+        let found = self.vault.find(&order.session).cloned();
+        let found = found.filter(|_| !revocations.contains(&order.session));
+        let Some(mut family) = found else {
             return TokenExchange::Refused;
         };
-        let mut family = family.clone();
         let became = family.exchange(&order.exchange);
         match became {
             Shown::Good | Shown::Forgotten => {

@@ -305,9 +305,8 @@ impl Sessions {
             }
             all
         };
-        timeout(PATIENCE, wait)
-            .await
-            .unwrap_or(Err(StoreUnavailable))
+        let ended = timeout(PATIENCE, wait).await;
+        ended.unwrap_or(Err(StoreUnavailable))
     }
 
     /// Whether a session has ended, as far as this process knows.

@@ -205,12 +205,8 @@ fn node(text: &str, default_port: u16) -> Result<ServerAddress, String> {
         Some(rest) => {
             let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
             host.parse::<std::net::Ipv6Addr>().map_err(|_| wrong())?;
-            (
-                host,
-                port.strip_prefix(':')
-                    .or(port.is_empty().then_some(""))
-                    .ok_or_else(wrong)?,
-            )
+            let port = port.strip_prefix(':').or(port.is_empty().then_some(""));
+            (host, port.ok_or_else(wrong)?)
         }
         None => text.split_once(':').unwrap_or((text, "")),
     };

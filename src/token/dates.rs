@@ -41,23 +41,16 @@ impl Dates {
         let latest = now.saturating_add(leeway.as_secs());
         // "On or after" `exp` is too late (RFC 7519, section 4.1.4).
         let lives = now < self.expires_at.saturating_add(leeway.as_secs());
-        let begun = self
-            .not_before
-            .is_none_or(|not_before| not_before <= latest);
-        let born = self
-            .issued_at
-            .is_none_or(|issued_at| issued_at <= latest && issued_at <= self.expires_at);
-        let life = self
-            .expires_at
-            .saturating_sub(self.issued_at.unwrap_or(now));
+        let begun = self.not_before.is_none_or(|begins| begins <= latest);
+        let is_past = |issued_at| issued_at <= latest && issued_at <= self.expires_at;
+        let born = self.issued_at.is_none_or(is_past);
+        let issued_at = self.issued_at.unwrap_or(now);
+        let is_short = self.expires_at.saturating_sub(issued_at) <= max_lifetime.as_secs();
         [
             ("not expired", verdict(lives, TokenError::Expired)),
             ("already valid", verdict(begun, TokenError::NotYetValid)),
             ("time of issue", verdict(born, TokenError::IssuedAt)),
-            (
-                "lifetime",
-                verdict(life <= max_lifetime.as_secs(), TokenError::Lifetime),
-            ),
+            ("lifetime", verdict(is_short, TokenError::Lifetime)),
         ]
     }
 }

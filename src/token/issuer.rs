@@ -187,11 +187,8 @@ impl TokenIssuer {
             ("jti", URL_SAFE_NO_PAD.encode(id).into()),
         ];
         claims.extend(registered.map(|(name, value)| (name.to_owned(), value)));
-        claims.extend(
-            holder
-                .session
-                .map(|session| ("sid".to_owned(), session.to_string().into())),
-        );
+        let session = holder.session.map(|session| session.to_string());
+        claims.extend(session.map(|id| ("sid".to_owned(), id.into())));
         holder.sign_in.write(&mut claims);
         claims
     }

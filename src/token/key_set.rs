@@ -94,13 +94,9 @@ impl KeySet {
         header: &Header<'_>,
         token: &Compact<'_>,
     ) -> Result<(), TokenError> {
-        let mut refusal = TokenError::KeyId;
-        let mut tries = 0;
-        for key in self
-            .keys
-            .iter()
-            .filter(|key| self.is_named(key, header.key_id()))
-        {
+        let (mut refusal, mut tries) = (TokenError::KeyId, 0);
+        let id = header.key_id();
+        for key in self.keys.iter().filter(|key| self.is_named(key, id)) {
             if !key.algorithm().is_named(header.algorithm()) {
                 refusal = refusal_of(refusal, TokenError::Algorithm);
                 continue;

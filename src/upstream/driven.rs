@@ -28,6 +28,24 @@ type Answered = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 /// An answer that hyper waits for.
 pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = Answered>>>;
 
+/// How hyper reads and writes heads.
+#[derive(Clone, Copy)]
+pub(super) struct Heads {
+    /// Whether names of fields keep their spelling.
+    pub(super) preserve_case: bool,
+    pub(super) room: Room,
+}
+
+/// How many fields of an answer hyper has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// As many as nearly every answer fits into: hyper's own 100.
+    Usual,
+    /// [`MOST_FIELDS`]. Told of any number, hyper fills a list of so many places for each head, with twelve thousand
+    /// instructions for these.
+    Most,
+}
+
 /// A connection that hyper drives, unless it was taken away from it.
 pub(super) struct Driven(Option<Hyper>);
 
@@ -50,14 +68,18 @@ impl Driven {
     /// Lets hyper drive a connection: `drive` makes the task that does.
     pub(super) async fn begin<F>(
         stream: AnswerFirst,
+        heads: Heads,
         drive: impl FnOnce(HyperState) -> F,
     ) -> Result<Self, ForwardError>
     where
         F: Future<Output = ()> + 'static,
     {
-        let handshake = Builder::new()
-            .preserve_header_case(true)
-            .max_headers(MOST_FIELDS)
+        let mut builder = Builder::new();
+        if heads.room == Room::Most {
+            builder.max_headers(MOST_FIELDS);
+        }
+        let handshake = builder
+            .preserve_header_case(heads.preserve_case)
             .max_header_size(LARGEST_HEAD as usize)
             .max_buf_size(LARGEST_HEAD as usize + READ_AHEAD)
             // what comes of both is one field on one line (RFC 9112, sections 5.1 and 5.2)
@@ -121,8 +143,8 @@ impl HyperState {
     /// Reads and writes; ready when hyper has ended.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self.0.borrow_mut() {
-            // the sender receives the error
-            Some(connection) => Pin::new(connection).poll(cx).map(drop),
+            // the sender receives the error; what is left of the connection may be read on
+            Some(connection) => connection.poll_without_shutdown(cx).map(drop),
             None => Poll::Ready(()),
         }
     }

@@ -1,7 +1,10 @@
 //! Connections that carry HTTP/1.1: one exchange at a time, kept in between.
 
+mod hearing;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,20 +13,21 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use tokio::io::AsyncWrite as _;
 
+use self::hearing::Heard;
 use super::answer_first::{AnswerFirst, PIECE};
 use super::attempt::{Again, Failed, Switched, Use};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
-use super::driven::{Driven, HyperState, PendingAnswer};
+use super::driven::{Driven, Heads, HyperState, PendingAnswer, Room};
 use super::error::ForwardError;
 use super::flow::Flow;
 use super::kept::KeptRequest;
 use super::outbound::Outbound;
 use super::proven_rest::{MARGIN, ProvenRest, Rest};
-use super::settings::Timeouts;
+use super::settings::{Settings, Timeouts};
 use super::switching;
-use super::within::within;
 use crate::ambient::Deadline;
 use crate::net::DialedStream;
 use crate::telemetry::metrics::GaugeGuard;
@@ -43,6 +47,7 @@ pub(super) struct Http1Pool {
     /// For how long they may rest.
     proven: ProvenRest,
     timeouts: Timeouts,
+    preserve_header_case: bool,
     dial_context: Rc<DialContext>,
 }
 
@@ -54,6 +59,8 @@ pub(super) enum Http1Reply {
 
 struct Connection {
     driven: Driven,
+    /// For how many fields of an answer hyper has room.
+    room: Room,
     /// Passes when an answer, or the next piece of it, takes too long.
     response: Deadline,
     /// Passes when it is to be looked whether the answer is long in coming.
@@ -77,9 +84,6 @@ enum Fate {
 #[derive(Clone, Copy, Debug)]
 pub struct LeavesRequestUnread;
 
-/// How long an answer is waited for before hyper's buffers are given back.
-const PAUSE_AFTER: Duration = Duration::from_millis(500);
-
 /// A connection in use by one exchange. Dropped without [`Http1Lease::release`] it is closed at once.
 pub(super) struct Http1Lease {
     /// Taken when it is released.
@@ -88,11 +92,12 @@ pub(super) struct Http1Lease {
 }
 
 impl Http1Pool {
-    pub(super) fn new(timeouts: Timeouts, dial_context: Rc<DialContext>) -> Rc<Self> {
+    pub(super) fn new(settings: &Settings, dial_context: Rc<DialContext>) -> Rc<Self> {
         Rc::new(Self {
             idle: RefCell::default(),
             proven: ProvenRest::default(),
-            timeouts,
+            timeouts: settings.timeouts,
+            preserve_header_case: settings.preserve_header_case,
             dial_context,
         })
     }
@@ -165,7 +170,8 @@ pub(super) async fn open(
     let ticker = &pool.dial_context.ticker;
     let rest = Rc::new(Rest::new(ticker.deadline()));
     let connection = Connection {
-        driven: begin(stream, &rest, pool).await?,
+        driven: begin(stream, &rest, pool, Room::Usual).await?,
+        room: Room::Usual,
         response: ticker.deadline(),
         look: ticker.deadline(),
         rest,
@@ -180,9 +186,15 @@ async fn begin(
     stream: AnswerFirst,
     rest: &Rc<Rest>,
     pool: &Rc<Http1Pool>,
+    room: Room,
 ) -> Result<Driven, ForwardError> {
+    let heads = Heads {
+        preserve_case: pool.preserve_header_case,
+        room,
+    };
     let (rest, pool) = (Rc::clone(rest), Rc::downgrade(pool));
-    Driven::begin(stream, |state| drive(state, rest, pool)).await
+    let drive = |state| drive(state, rest, pool);
+    Driven::begin(stream, heads, drive).await
 }
 
 /// Drives a connection until it ends, changes its protocol, or has been unused for too long.
@@ -192,8 +204,11 @@ async fn drive(state: HyperState, rest: Rc<Rest>, pool: Weak<Http1Pool>) {
         Poll::Pending => state.poll(cx).map(|()| rest.unused.is_armed()),
     })
     .await;
-    if !rest.switches.get() {
-        drop(state.take());
+    if !rest.stays.get()
+        && let Some(mut stream) = state.take()
+    {
+        // what the server does not take at once is not waited for
+        poll_fn(|cx| Poll::Ready(drop(Pin::new(&mut stream).poll_shutdown(cx)))).await;
     }
     if let Some(pool) = pool.upgrade() {
         if closed {
@@ -278,12 +293,12 @@ impl Http1Lease {
         };
         self.connection().flow.set_piece(outbound.piece());
         self.connection().flow.begin();
+        self.connection().rest.stays.set(true);
         let interim = outbound.interim();
         let (mut request, upgrade) = outbound.into_parts();
         if let Some(protocol) = &upgrade {
             switching::ask(request.headers_mut(), protocol);
             self.connection_mut().fate = Fate::Closed;
-            self.connection().rest.switches.set(true);
         }
         let exchange = request.body().exchange().cloned();
         if let Some(exchange) = &exchange {
@@ -306,28 +321,12 @@ impl Http1Lease {
     /// The head of the answer.
     async fn answered(
         &mut self,
-        mut answer: PendingAnswer,
+        answer: PendingAnswer,
         kept: &KeptRequest,
     ) -> Result<Response<Incoming>, (ForwardError, Option<Request<RequestBody>>)> {
-        let (exchange, mut was_paused) = (kept.exchange.as_deref(), false);
+        let exchange = kept.exchange.as_deref();
         self.deadline(exchange).arm(self.pool.timeouts.response);
-        let answered = loop {
-            self.connection().look.arm(PAUSE_AFTER);
-            let look = within(&self.connection().look, answer.as_mut());
-            match within(self.deadline(exchange), look).await {
-                Some(Some(answered)) => break Some(answered),
-                Some(None) if self.may_pause(kept) => {
-                    was_paused = true;
-                    // on the heap, as what few requests need
-                    match Box::pin(self.pause(kept)).await {
-                        Some(again) => answer = again.map_err(|error| (error, None))?,
-                        None => break None,
-                    }
-                }
-                Some(None) => {}
-                None => break None,
-            }
-        };
+        let (answered, course) = self.hear(answer, kept).await;
         let Connection {
             response,
             look,
@@ -335,32 +334,36 @@ impl Http1Lease {
             ..
         } = self.connection_mut();
         look.disarm();
-        if let Some(Ok(response)) = &answered
+        if let Heard::Head(response) = &answered
             && let Some(kept) = keep_alive_timeout(response.headers())
         {
             rest.announced.set(Some(kept.saturating_sub(MARGIN)));
         }
         // the body of the answer has a limit of its own
         response.disarm();
-        if exchange.is_some_and(|exchange| exchange.body_withheld()) {
+        if course.is_given_up || exchange.is_some_and(BodyExchange::body_withheld) {
             self.connection_mut().fate = Fate::Closed;
         }
         match answered {
-            Some(Ok(mut response)) => {
+            Heard::Head(mut response) => {
                 if response.version() == Version::HTTP_10 {
                     // hyper would send the next request as one of HTTP/1.0, and drop a body without a length
                     self.connection_mut().fate = Fate::Closed;
                 }
-                let is_early = exchange.is_some_and(|exchange| exchange.is_unfinished());
-                if is_early && list::names(response.headers(), CONNECTION, "close") {
+                if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    self.connection().rest.stays.set(false);
+                }
+                let is_early = exchange.is_some_and(BodyExchange::is_unfinished);
+                let ends = is_early && list::names(response.headers(), CONNECTION, "close");
+                if course.is_given_up || ends {
                     response.extensions_mut().insert(LeavesRequestUnread);
                 }
                 Ok(response)
             }
-            None => Err((ForwardError::ResponseTimeout, None)),
-            Some(Err(mut failed)) => {
+            Heard::Nothing(error) => Err((error, None)),
+            Heard::Failure(mut failed) => {
                 // what stands in for a request is not sent again
-                let unsent = failed.take_message().filter(|_| !was_paused);
+                let unsent = failed.take_message().filter(|_| !course.stands_in);
                 let fault = exchange.and_then(|exchange| exchange.fault.get());
                 let error = fault.map_or_else(
                     || ForwardError::of_http1(failed.into_error()),
@@ -378,25 +381,6 @@ impl Http1Lease {
             Some(exchange) => &exchange.response,
             None => &self.connection().response,
         }
-    }
-
-    /// Whether the server has all of the request, and nothing but its answer is waited for.
-    fn may_pause(&self, kept: &KeptRequest) -> bool {
-        kept.is_sent() && self.connection().flow.is_flushed()
-    }
-
-    /// Waits without hyper until the server says something. Then hyper is there again, with a request that stands in for
-    /// the one that the server has; `None` where it takes too long.
-    async fn pause(&mut self, kept: &KeptRequest) -> Option<Result<PendingAnswer, ForwardError>> {
-        let mut stream = self.connection_mut().driven.stop()?;
-        within(self.deadline(kept.exchange.as_deref()), stream.readable()).await?;
-        stream.repeat_request();
-        self.connection().flow.begin();
-        match begin(stream, &self.connection().rest, &self.pool).await {
-            Ok(driven) => self.connection_mut().driven = driven,
-            Err(error) => return Some(Err(error)),
-        }
-        Some(Ok(self.connection_mut().driven.send(kept.stand_in())))
     }
 
     /// Checks a `101`: it is the requested switch, or a protocol error.

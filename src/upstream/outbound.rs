@@ -387,12 +387,7 @@ fn write_fields(
         .filter(|credential| credential.is_among_protocols())
         .and_then(|_| own_protocols(&fields));
     let drop_credential = drop_credential.as_ref().map(Credential::field_name);
-    let may_have_trailers =
-        version == Version::HTTP_2 || present.has(FieldPresence::TRANSFER_ENCODING);
-    let announced = may_have_trailers && present.has(FieldPresence::TRAILER);
-    let trailers = announced
-        .then(|| announce_trailers(&fields, |name| how.filter.passes_trailer(name)))
-        .flatten();
+    let trailers = announced_trailers(&fields, version, present, how);
     let nominated = Nominated::read(&fields, present);
     // without a WebSocket to be opened its protocols mean nothing, and may hold a token
     let opens_socket = upgrade.as_ref().is_some_and(Upgrade::is_websocket);
@@ -408,12 +403,8 @@ fn write_fields(
     if let Some(protocols) = protocols {
         fields.insert(SEC_WEBSOCKET_PROTOCOL, protocols);
     }
-    client.set_fields(
-        &mut fields,
-        forwarded,
-        host.field(),
-        how.strip.as_ref().map(Mount::source),
-    );
+    let stripped = how.strip.as_ref().map(Mount::source);
+    client.set_fields(&mut fields, forwarded, host.field(), stripped);
     fields.insert(X_REQUEST_ID, request_id);
     fields.append(VIA, via(version));
     if let Some(names) = trailers {
@@ -424,6 +415,21 @@ fn write_fields(
         how.identity.set_fields(&mut fields, identity);
     }
     (fields, extensions)
+}
+
+/// Which trailers the upstream is told of: those that pass, where the message may have any.
+#[inline]
+fn announced_trailers(
+    fields: &HeaderMap,
+    version: Version,
+    present: FieldPresence,
+    how: &Forwarding,
+) -> Option<HeaderValue> {
+    let may_have_any = version == Version::HTTP_2 || present.has(FieldPresence::TRANSFER_ENCODING);
+    if !(may_have_any && present.has(FieldPresence::TRAILER)) {
+        return None;
+    }
+    announce_trailers(fields, |name| how.filter.passes_trailer(name))
 }
 
 /// What the gateway itself asks of the upstream: trailers (RFC 9110, section 10.1.4), and the key of a WebSocket that was

@@ -31,8 +31,8 @@ pub(super) struct Rest {
     pub(super) since: Cell<u64>,
     /// For how long the server has announced to hold it, less [`MARGIN`].
     pub(super) announced: Cell<Option<Duration>>,
-    /// Whether it may leave HTTP, and is taken over by who asked for that.
-    pub(super) switches: Cell<bool>,
+    /// Whether it stays with who uses it when hyper has ended: it may leave HTTP, or hyper has no room for the answer's head.
+    pub(super) stays: Cell<bool>,
 }
 
 impl Rest {
@@ -41,7 +41,7 @@ impl Rest {
             unused,
             since: Cell::new(0),
             announced: Cell::new(None),
-            switches: Cell::new(false),
+            stays: Cell::new(false),
         }
     }
 }

@@ -58,7 +58,7 @@ impl ServerConnections {
             tls: settings.tls.clone(),
             timeouts: settings.timeouts,
             dial_context: Rc::clone(dial_context),
-            idle: http1::Http1Pool::new(settings.timeouts, Rc::clone(dial_context)),
+            idle: http1::Http1Pool::new(settings, Rc::clone(dial_context)),
             shared: http2::Http2Slot::new(settings.timeouts, Rc::clone(dial_context)),
             gate: SingleFlight::default(),
             agreed: Cell::new(None),

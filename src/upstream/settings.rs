@@ -25,6 +25,8 @@ pub struct Settings {
     pub host: HostHeader,
     /// How `https` servers are met; `None` exactly where there is no such server.
     pub tls: Option<Arc<TlsSettings>>,
+    /// Whether names of fields keep their spelling over HTTP/1.1; default: they are sent in lower case.
+    pub preserve_header_case: bool,
 }
 
 /// Which of several servers gets a request.
@@ -88,6 +90,7 @@ impl Settings {
             retries: 1,
             host: HostHeader::default(),
             tls: None,
+            preserve_header_case: false,
         }
     }
 }

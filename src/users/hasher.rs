@@ -38,6 +38,8 @@ pub(super) struct PasswordCheck {
     pub(super) enabled: bool,
     /// Checked as well where the candidate is refused.
     pub(super) padding: Vec<PasswordHash>,
+    /// It is checked in any case, so that the work does not tell whether the candidate is right.
+    pub(super) hides_match: bool,
 }
 
 enum Job {
@@ -143,7 +145,7 @@ impl PasswordCheck {
             .as_ref()
             .is_some_and(|hash| check(candidate, hash));
         let accepted = matches && self.enabled;
-        if !accepted {
+        if !accepted || self.hides_match {
             for dummy in &self.padding {
                 check(candidate, dummy);
             }
@@ -152,21 +154,11 @@ impl PasswordCheck {
     }
 }
 
-/// How far the threads stand back: they get a tenth of a core that others want as well, and all of one that is idle.
-const NICE: i32 = 10;
-
 fn work(jobs: &Mutex<Receiver<Job>>, check: &Check) {
-    stand_back();
+    ambient::stand_back();
     while let Some(job) = next(jobs) {
         // the panic has said so itself
         let _ = catch_unwind(AssertUnwindSafe(|| job.run(check)));
-    }
-}
-
-/// On Linux the rank is the thread's, elsewhere it would be that of all; where the system refuses, nothing is lost.
-fn stand_back() {
-    if cfg!(target_os = "linux") {
-        let _ = rustix::process::setpriority_process(None, NICE);
     }
 }
 
@@ -229,6 +221,7 @@ mod tests {
             hash: Some(hash),
             enabled: true,
             padding: Vec::new(),
+            hides_match: false,
         }
     }
 

@@ -25,7 +25,8 @@ pub enum LoginFailure {
 /// The user of this name, if the password is theirs. Names compare byte for byte.
 ///
 /// A password that is accepted costs one run of the user's own hash. Every refusal costs as much as the costliest hash of
-/// the list (of bcrypt and of argon2id, where the list has both), whatever hash the user has, or none.
+/// the list (of bcrypt and of argon2id, where the list has both), whatever hash the user has, or none; with `hides_match`, which
+/// is for a password that something else comes with, so does every match.
 ///
 /// # Errors
 /// [`LoginFailure`]; it says nothing about whether the user exists.
@@ -34,6 +35,7 @@ pub async fn authenticate(
     hasher: &Hasher,
     name: &str,
     password: Password,
+    hides_match: bool,
 ) -> Result<Arc<User>, LoginFailure> {
     let user = directory.find(name);
     let hash = user.and_then(|user| user.password.clone());
@@ -41,12 +43,10 @@ pub async fn authenticate(
         padding: directory.padding(hash.as_ref().map(PasswordHash::work)),
         enabled: user.is_some_and(|user| !user.extras().disabled),
         hash,
+        hides_match,
     };
-    let too_long = password.is_too_long()
-        && !matches!(
-            against.hash.as_ref().map(PasswordHash::work),
-            Some(Work::Argon2id { .. })
-        );
+    let work = against.hash.as_ref().map(PasswordHash::work);
+    let too_long = password.is_too_long() && !matches!(work, Some(Work::Argon2id { .. }));
     let accepted = hasher.verify(password, against).await?;
     user.filter(|_| accepted).cloned().ok_or(if too_long {
         LoginFailure::TooLong
@@ -110,6 +110,10 @@ mod tests {
 
     /// Logs in with a checker that writes down which costs it was asked for.
     fn attempt(name: &str, verdict: Verdict) -> (Option<String>, Vec<u32>) {
+        attempt_with(name, verdict, false)
+    }
+
+    fn attempt_with(name: &str, verdict: Verdict, hides_match: bool) -> (Option<String>, Vec<u32>) {
         let costs = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&costs);
         let check = move |_: &Password, hash: &PasswordHash| {
@@ -125,6 +129,7 @@ mod tests {
             &hasher,
             name,
             Password::from("x".to_owned()),
+            hides_match,
         ));
         let subject = match found {
             Ok(user) => Some(user.identity.subject.to_string()),
@@ -151,6 +156,15 @@ mod tests {
     }
 
     #[test]
+    fn a_match_that_is_hidden_costs_what_a_refusal_costs() {
+        for name in ["alice", "bob"] {
+            let (_, refused) = attempt_with(name, Verdict::Wrong, true);
+            let (subject, matched) = attempt_with(name, Verdict::Right, true);
+            assert_eq!((subject.as_deref(), matched), (Some(name), refused));
+        }
+    }
+
+    #[test]
     fn a_password_that_bcrypt_cuts_is_known_by_its_length() {
         let directory = Directory::new([user("alice", Some(4))]);
         let hasher = Hasher::start(HasherSettings::default()).unwrap();
@@ -164,7 +178,7 @@ mod tests {
         ] {
             for name in ["alice", "nobody"] {
                 let password = Password::from("x".repeat(length));
-                let outcome = authenticate(&directory, &hasher, name, password);
+                let outcome = authenticate(&directory, &hasher, name, password, false);
                 let failure = runtime.block_on(outcome).err();
                 assert_eq!(failure, Some(expected), "{name} {length}");
             }

@@ -27,8 +27,10 @@ pub struct UserExtras {
     pub totp: Option<TotpSecret>,
     /// A disabled user can neither log in nor use a token.
     pub disabled: bool,
-    /// Tokens issued before this second since 1970 are refused.
+    /// Tokens issued before this second since 1970 are refused; it is not before [`UserExtras::created`].
     pub tokens_valid_after: Option<u64>,
+    /// Since this second since 1970 the name is this user's: second factors that were added before are another person's.
+    pub created: Option<u64>,
     /// `claims` as written, copied into new tokens; `None`: there are none.
     pub claims: Option<Box<Map<String, Value>>>,
     /// The keys of programs.
@@ -40,6 +42,7 @@ static NO_EXTRAS: UserExtras = UserExtras {
     totp: None,
     disabled: false,
     tokens_valid_after: None,
+    created: None,
     claims: None,
     api_keys: Vec::new(),
 };

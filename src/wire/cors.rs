@@ -137,16 +137,12 @@ impl Cors {
         };
         fields.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         if self.credentials {
-            fields.insert(
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                HeaderValue::from_static("true"),
-            );
+            let yes = HeaderValue::from_static("true");
+            fields.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
         }
         if !self.expose.is_empty() {
-            fields.insert(
-                ACCESS_CONTROL_EXPOSE_HEADERS,
-                list(self.expose.iter().map(HeaderName::as_str)),
-            );
+            let names = list(self.expose.iter().map(HeaderName::as_str));
+            fields.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names);
         }
     }
 }

@@ -147,17 +147,23 @@ fn claim_text(value: &ClaimValue) -> Cow<'_, str> {
     }
 }
 
+/// What stands for itself beside this separator: a bit for each character of ASCII.
+fn plain_characters(separator: &str) -> u128 {
+    const VISIBLE: u128 = (1 << 127) - (1 << b' ');
+    let ascii = separator.bytes().filter(u8::is_ascii);
+    ascii.fold(VISIBLE & !(1 << b'%'), |plain, byte| plain & !(1 << byte))
+}
+
 /// Percent-encodes what a field cannot carry, what the separator would split, and `%` itself, so that it can be undone.
 /// An inner space stays: names have them.
 fn encode<'t>(text: Cow<'t, str>, separator: &str) -> Cow<'t, str> {
-    // a separator is one or two characters: a search that is made for long texts costs more than looking at them
-    let splits = |byte: u8| separator.bytes().any(|other| other == byte);
-    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%' && !splits(byte);
+    let plain = plain_characters(separator);
+    let plain = |byte: u8| byte < 128 && plain & (1 << byte) != 0;
+    let edge = |at: usize| at == 0 || at + 1 == text.len();
     // most texts are plain throughout
-    if text.bytes().all(|byte| byte != b' ' && plain(byte)) {
+    if !(text.starts_with(' ') || text.ends_with(' ')) && text.bytes().all(plain) {
         return text;
     }
-    let edge = |at: usize| at == 0 || at + 1 == text.len();
     let mut encoded = String::with_capacity(text.len() + 8);
     for (at, byte) in text.bytes().enumerate() {
         if plain(byte) && !(byte == b' ' && edge(at)) {

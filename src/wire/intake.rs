@@ -108,13 +108,7 @@ impl Intake {
             bearer = with_socket_token(bearer, &head.headers)?;
         }
         let (client, forwarded) = trusted.client(peer, &head.headers);
-        let (stated_scheme, stated_host) = forwarded
-            .as_deref()
-            .map_or((None, None), |info| (info.scheme(), info.host()));
-        let site = Site {
-            scheme: stated_scheme.unwrap_or(peer.scheme()),
-            host: stated_host.unwrap_or(host.field()).clone(),
-        };
+        let site = site_of(forwarded.as_deref(), peer, &host);
         let cookies = if present.has(FieldPresence::COOKIE) {
             cookie.take(&mut head.headers)
         } else {
@@ -144,6 +138,16 @@ impl Intake {
             takes_trailers,
             waits_for_continue,
         })
+    }
+}
+
+/// The site as a trusted proxy states it, else as it was asked here.
+#[inline]
+fn site_of(forwarded: Option<&ForwardedInfo>, peer: &Peer, host: &Host) -> Site {
+    let (scheme, stated) = forwarded.map_or((None, None), |info| (info.scheme(), info.host()));
+    Site {
+        scheme: scheme.unwrap_or(peer.scheme()),
+        host: stated.unwrap_or(host.field()).clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::basic::BASIC_CHALLENGE;
+use crate::access::AuthenticationDemand;
 
 /// The challenge to callers without a credential (RFC 6750, section 3).
 pub const BEARER_CHALLENGE: &str = "Bearer realm=\"gatelatch\"";
@@ -50,6 +51,8 @@ pub struct Challenges {
     /// Where the client reads which authorization servers the service trusts (RFC 9728, section 5.1): a URL of visible
     /// ASCII without `"` and `\`.
     pub resource_metadata: Option<Box<str>>,
+    /// What the rule asks of a sign-in. It stands in no challenge: browsers are sent to a sign-in that meets it.
+    pub sign_in: AuthenticationDemand,
 }
 
 impl Challenges {
@@ -199,6 +202,7 @@ mod tests {
         let challenges = Challenges {
             basic: true,
             resource_metadata: Some("https://app.test/meta".into()),
+            ..Challenges::default()
         };
         let what = "a sign-in within the last 15m";
         let response = challenges.insufficient_sign_in(what, Some(Duration::from_secs(900)));

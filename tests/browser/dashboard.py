@@ -11,31 +11,12 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
+from screens import CONTRAST
+
 admin, chromium, token, config, process, *folder = sys.argv[1:]
 SCREENS = {"desktop": {"width": 1366, "height": 900}, "phone": {"width": 375, "height": 740}}
 SECTIONS = ("services", "rules", "denials", "logins", "routes")
-
-CONTRAST = """() => {
-    const light = (color) => {
-        const [r, g, b] = color.match(/[\\d.]+/g).map(Number).map((part) => {
-            const share = part / 255;
-            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-        });
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const ground = (element) => {
-        for (let one = element; one; one = one.parentElement) {
-            const color = getComputedStyle(one).backgroundColor;
-            if (color !== "rgba(0, 0, 0, 0)" && color !== "transparent") return color;
-        }
-        return "rgb(255, 255, 255)";
-    };
-    const kinds = ["h1", "h2", ".pill", ".quiet", "th", "td", "td small", ".tag.good", ".tag.warn", ".tag.bad", "dt", "nav a", "figcaption small"];
-    return kinds.map((kind) => document.querySelector(kind)).filter(Boolean).map((element) => {
-        const [text, page] = [light(getComputedStyle(element).color), light(ground(element))];
-        return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
-    });
-}"""
+KINDS = ["h1", "h2", ".pill", ".quiet", "th", "td", "td small", ".tag.good", ".tag.warn", ".tag.bad", "dt", "nav a", "figcaption small"]
 
 UNNAMED = """() => [...document.querySelectorAll("button, input, select, table, section")]
     .filter((one) => !(one.labels?.length || one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") ||
@@ -105,7 +86,7 @@ def visit(browser, screen, scheme):
     found["points"] = {plot: points(page, plot) for plot in ("requests", "refused", "latency", "logins")}
     found["state"] = page.inner_text("#state")
     found["overflow"] = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    found["contrast"] = page.evaluate(CONTRAST)
+    found["contrast"] = page.evaluate(CONTRAST, KINDS)
     found["unnamed"] = page.evaluate(UNNAMED)
     keep(page, f"{found['name']}-2-whole", full_page=True)
     # before there is a token the first answer is 401, which Chromium reports by itself

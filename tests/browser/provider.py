@@ -202,10 +202,11 @@ def step_up(browser):
     """Whoever is signed in at the provider signs in there once more."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{gateway}/recent?tab=2")
+    page.goto(f"{gateway}/form")
     page.get_by_role("link", name=CORP).click()
     give(page, "ann+staff")
     # it does not say when that was unless it is asked
+    page.goto(f"{gateway}/recent?tab=2")
     found = {"unknown": here(page)}
     page.get_by_role("link", name=CORP).click()
     found["asked"] = page.locator("input[name=login]").count()

@@ -1,7 +1,9 @@
 """On which screens pages are looked at, and what is measured there."""
 
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 320, "height": 568}}
-CONTRAST = """() => {
+KINDS = ["h1", "h2", "dt", "dd", ".row", ".dim", ".tag", "label", "button", ".button", ".notice", ".error", ".hint p"]
+# of the first element of each kind that the page has
+CONTRAST = """(kinds) => {
     const light = (color) => {
         const [r, g, b] = color.match(/[\\d.]+/g).map(Number).map((part) => {
             const share = part / 255;
@@ -16,7 +18,6 @@ CONTRAST = """() => {
         }
         return "rgb(255, 255, 255)";
     };
-    const kinds = ["h1", "h2", "dt", "dd", ".row", ".dim", ".tag", "label", "button", ".button", ".notice", ".error", ".hint p"];
     return kinds.map((kind) => document.querySelector(kind)).filter(Boolean).map((element) => {
         const [text, page] = [light(getComputedStyle(element).color), light(ground(element))];
         return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
@@ -31,5 +32,5 @@ CONTROLS = """() => [...document.querySelectorAll("main button, main a, main inp
 
 def measure(page, found):
     found.setdefault("overflow", []).append(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
-    found.setdefault("contrast", []).extend(page.evaluate(CONTRAST))
+    found.setdefault("contrast", []).extend(page.evaluate(CONTRAST, KINDS))
     found.setdefault("controls", []).extend(page.evaluate(CONTROLS))

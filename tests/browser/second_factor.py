@@ -76,6 +76,10 @@ def visit(browser, screen, scheme, secret):
         found["typed"] = page.inner_text(".secret").replace(" ", "") == secret
         page.fill("#otp", code(secret))
         page.keyboard.press("Enter")
+        page.wait_for_selector("ol.codes")
+        found["codes"] = page.locator("ol.codes li").count()
+        keep(page, f"{name}-0-codes")
+        page.get_by_role("link", name="I have kept them").click()
     else:
         found["asks"] = page.inner_text("main")
         found["asking"] = measure(page)

@@ -663,6 +663,8 @@ users:
     claims: { tenant: acme, level: 3, tags: [x, true, 1.5], deep: { a: [1, ~] } }
     tokens_valid_after: 2026-01-01T00:00:00.5Z
   bob: { groups: [c], displayname: Bob, disabled: true, tokens_valid_after: 12 }
+  cleo: { created: 2026-01-01T00:00:00Z, tokens_valid_after: 12 }
+  dan: { created: 12, tokens_valid_after: 13 }
   1234:
   off: {}
 ";
@@ -707,6 +709,15 @@ users:
         ),
         (true, Some(12), Some("Bob"))
     );
+    // tokens from before are of whoever had the name
+    for (name, created, valid_after) in [("cleo", 1_767_225_600, 1_767_225_600), ("dan", 12, 13)] {
+        let user = directory.find(name).unwrap();
+        assert_eq!(
+            (user.extras().created, user.extras().tokens_valid_after),
+            (Some(created), Some(valid_after)),
+            "{name}"
+        );
+    }
     assert!(directory.find("1234").is_some() && directory.find("off").is_some());
 }
 

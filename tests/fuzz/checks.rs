@@ -11,7 +11,8 @@ pub(crate) fn run(data: &[u8]) {
     let mut short = body.clone();
     short.pop();
     assert!(CheckedRequest::read(&Bytes::from(short)).is_err());
-    let Ok(request) = CheckedRequest::read(&Bytes::from(body)) else {
+    let body = Bytes::from(body);
+    let Ok(request) = CheckedRequest::read(&body) else {
         return;
     };
     let trusted = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()], Default::default());

@@ -3,17 +3,13 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use gatelatch::ambient;
-use gatelatch::token::{
-    AuthenticationMethod, AuthenticationMethods, CookieSessions, Key, SessionId, SessionSettings,
-    SignIn,
-};
 use serde_json::{Value, json};
 
 use crate::chromium::browse_with;
+use crate::password_factors::{self, session};
 use crate::support::{
-    Answer, Gateway, GatewayBuilder, NAVIGATION, SECRET, Upstream, gateway, hash, output, program,
-    sign_in, submit,
+    Answer, Gateway, GatewayBuilder, NAVIGATION, Upstream, gateway, hash, output, program, sign_in,
+    submit,
 };
 
 const SERVICES: &str = "
@@ -42,26 +38,7 @@ fn change(gateway: &Gateway, cookie: &str, form: &str) -> Answer {
 
 /// A session of somebody who has just shown a password and a code.
 fn with_code(user: &str) -> String {
-    let settings = SessionSettings {
-        issuer: "gatelatch".to_owned(),
-        ttl: std::time::Duration::from_secs(1800),
-        max_age: std::time::Duration::from_secs(12 * 3600),
-        max_lifetime: std::time::Duration::from_secs(24 * 3600),
-        leeway: std::time::Duration::from_secs(30),
-    };
-    let key = Key::hs256(SECRET.as_bytes()).unwrap();
-    let sessions = CookieSessions::new(key.clone(), key, settings);
-    let methods = AuthenticationMethods::PASSWORD
-        .with(AuthenticationMethod::OneTimePassword)
-        .with(AuthenticationMethod::MultipleFactors);
-    let (id, now) = (
-        SessionId::from_bytes(ambient::random_bytes()),
-        ambient::unix_seconds(),
-    );
-    let session = sessions
-        .begin(user, id, SignIn::new(now, methods), now)
-        .unwrap();
-    format!("Cookie: gatelatch={}\r\n", session.value)
+    session(user, password_factors::with_code(), 0)
 }
 
 /// What stands between two texts on a page.
@@ -74,7 +51,7 @@ fn between<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
 }
 
 /// The secret and what it is sealed in, on the page where an app is added.
-fn secret(page: &str) -> (String, String) {
+pub(crate) fn secret(page: &str) -> (String, String) {
     let secret = between(page, "<p class=\"secret\"><code>", "</code>");
     let sealed = between(page, "name=\"sealed\" value=\"", "\"");
     (secret.replace(' ', ""), sealed.to_owned())
@@ -87,7 +64,7 @@ fn code(secret: &str) -> Option<String> {
     Some(shown.trim().to_owned())
 }
 
-fn recovery_codes(page: &str) -> BTreeSet<String> {
+pub(crate) fn recovery_codes(page: &str) -> BTreeSet<String> {
     let codes = page.split("<li><code>").skip(1);
     codes
         .map(|rest| rest.split('<').next().unwrap().to_owned())
@@ -239,6 +216,48 @@ fn who_has_a_factor_shows_it_before_it_is_changed() {
         "they stand in for nothing: {shown}"
     );
     gateway.named_event("totp_removed");
+}
+
+/// A rule has sent them to the sign-in page, and that to the account.
+#[test]
+fn who_adds_an_app_comes_back_to_what_they_wanted() {
+    let upstream = Upstream::saying("x");
+    let gateway = set_up(&upstream).start();
+    let at = "/auth/account?next=/vault%3Ftab%3D2";
+    let action = "action=\"&#x2f;auth&#x2f;account?next=&#x2f;vault%3Ftab%3D2\"";
+    let send = |cookie: &str, form: &str| {
+        let fields = format!("Sec-Fetch-Site: same-origin\r\n{cookie}");
+        submit(gateway.address, at, form, &fields)
+    };
+    // who is not signed in signs in first
+    let sent = gateway.get(at, NAVIGATION);
+    let there = "/auth/login?next=/auth/account%3Fnext%3D/vault%253Ftab%253D2";
+    assert_eq!((sent.status, sent.header("location")), (303, there));
+
+    let here = sign_in(&gateway, "rita");
+    let shown = gateway.get(at, &format!("{NAVIGATION}{here}")).body;
+    assert_says(&shown, &[action, "href=\"&#x2f;vault?tab=2\">Continue</a>"]);
+    let begun = send(&here, "change=begin_app").body;
+    assert_says(&begun, &[action]);
+    let (key, sealed) = secret(&begun);
+    let Some(otp) = code(&key) else {
+        return;
+    };
+    let add = format!("change=add_app&sealed={sealed}&otp={otp}");
+    let added = send(&here, &add).body;
+    assert_eq!(recovery_codes(&added).len(), 10);
+    assert_says(&added, &["href=\"&#x2f;vault?tab=2\">I have kept them</a>"]);
+    // a factor is shown before another change, and that leads back as well
+    let asked = send(&here, "change=remove_app");
+    let again = format!("{there}&reauth=second-factor&max_age=300");
+    assert_eq!((asked.status, asked.header("location")), (303, &*again));
+    let removed = send(&with_code("rita"), "change=remove_app");
+    let done = "/auth/account?next=/vault%3Ftab%3D2&done=removed";
+    assert_eq!((removed.status, removed.header("location")), (303, done));
+    // and nowhere else
+    let odd = "/auth/account?next=https://evil.test";
+    let shown = gateway.get(odd, &format!("{NAVIGATION}{here}")).body;
+    assert!(!shown.contains("evil"), "{shown}");
 }
 
 #[test]

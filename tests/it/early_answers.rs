@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use crate::support::{Connection, Gateway, RawUpstream, gateway, program};
 
@@ -47,6 +48,33 @@ fn holding() -> (RawUpstream, std::sync::mpsc::Sender<()>) {
         let _ = held.lock().unwrap().recv();
     });
     (upstream, hold)
+}
+
+/// hyper gives such an answer up at first, and with it the connection that the request's body goes over.
+#[test]
+fn an_early_answer_of_many_fields_passes() {
+    let fields: String = (0..200)
+        .map(|number| format!("X-{number}: 1\r\n"))
+        .collect();
+    let wordy = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nhi");
+    let (heard, rests) = channel();
+    let heard = std::sync::Mutex::new(heard);
+    let upstream = RawUpstream::streams(move |mut stream, _| {
+        read_head(&mut stream);
+        stream.write_all(wordy.as_bytes()).unwrap();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        heard.lock().unwrap().send(rest).unwrap();
+    });
+    let gateway = gateway(SERVICE).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    client.write("POST /open/a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    let answer = client.read();
+    assert_eq!((answer.status, &*answer.body), (200, "hi"), "{answer:?}");
+    assert_eq!(answer.header("x-199"), "1");
+    assert_eq!(answer.header("connection"), "close");
+    let rest = rests.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(b"abc".starts_with(&*rest), "no other request: {rest:?}");
 }
 
 fn upload(address: SocketAddr, path: &str) -> (u16, String) {

@@ -1,13 +1,13 @@
 //! The image: its root file system in an empty folder, and the gateway in it, as an engine would run it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{BufRead, BufReader, Read as _};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::support::image::{Image, behind};
-use crate::support::{program, superuser, until};
+use crate::support::{output, program, superuser, until};
 
 /// A container of the sidecar's compose file; it is killed when it is dropped.
 struct Container {
@@ -27,12 +27,19 @@ const ENGINE: &str =
 impl Container {
     /// `None` where the test is skipped.
     fn start() -> Option<Self> {
+        let mut container = Self::begin(mount_configuration)?;
+        container.event("\"message\":\"listening\"");
+        Some(container)
+    }
+
+    /// Starts the image's command where `mount` has laid out what is mounted.
+    fn begin(mount: impl FnOnce(&Path)) -> Option<Self> {
         superuser()?;
         let (unshare, _ip, _nsenter) = (program("unshare")?, program("ip")?, program("nsenter")?);
         let (image, root) = (Image::read(), tempfile::tempdir().unwrap());
         fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
         image.unpack(root.path());
-        mount_configuration(root.path());
+        mount(root.path());
         let path = root.path().to_str().unwrap();
         let launcher = [
             unshare.to_str().unwrap(),
@@ -55,14 +62,12 @@ impl Container {
             .spawn()
             .unwrap();
         let events = BufReader::new(process.stderr.take().unwrap());
-        let mut container = Self {
+        Some(Self {
             image,
             root,
             process,
             events,
-        };
-        container.event("\"message\":\"listening\"");
-        Some(container)
+        })
     }
 
     /// Waits for a line of the log.
@@ -187,14 +192,20 @@ fn the_image_is_the_binary_and_what_it_cannot_do_without() {
     }
     let root = tempfile::tempdir().unwrap();
     image.unpack(root.path());
+    let is_built = image.built.is_some();
+    if let (true, Some(readelf)) = (is_built, program("readelf")) {
+        let binary = root.path().join("gatelatch");
+        let headers = output(Command::new(readelf).arg("--program-headers").arg(binary));
+        assert!(!headers.contains("INTERP"), "it is not static: {headers}");
+    }
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     for path in files(root.path()) {
         let name = path.strip_prefix(root.path()).unwrap().to_str().unwrap();
-        // the libraries are those of the debug build, which is not static
         let expected = ["gatelatch", "LICENSE", "etc/ssl/certs/ca-certificates.crt"]
             .contains(&name)
             || name.starts_with("licenses/")
-            || name.starts_with("lib");
+            // the libraries are those of the debug build, which is not static
+            || !is_built && name.starts_with("lib");
         assert!(expected, "what is {name} for?");
         assert_eq!(
             mode(&path) & 0o6022,
@@ -318,4 +329,43 @@ fn the_healthcheck_is_red_where_nothing_runs() {
         output.status.code() == Some(1) && said.contains("cannot ask the admin listener"),
         "{said}"
     );
+}
+
+/// By the owners and modes that the guide names, and those of files that are somebody else's.
+#[test]
+fn the_user_of_the_image_must_be_able_to_read_what_is_mounted() {
+    for (user, group, of_folder, of_files, starts) in [
+        // as a repository has it
+        (0, 0, 0o755, 0o644, true),
+        // as `init` and `user` write, given to the user, or with its group
+        (65532, 65532, 0o700, 0o600, true),
+        (0, 65532, 0o750, 0o640, true),
+        // as `init` and `user` write
+        (0, 0, 0o755, 0o600, false),
+        (0, 0, 0o700, 0o644, false),
+    ] {
+        let mount = |root: &Path| {
+            mount_configuration(root);
+            let folder = root.join("etc/gatelatch");
+            for path in files(&folder).into_iter().chain([folder.clone()]) {
+                let mode = if path == folder { of_folder } else { of_files };
+                chown(&path, Some(user), Some(group)).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            }
+        };
+        let Some(mut container) = Container::begin(mount) else {
+            return;
+        };
+        if starts {
+            container.event("\"message\":\"listening\"");
+            continue;
+        }
+        let mut said = String::new();
+        container.events.read_to_string(&mut said).unwrap();
+        assert_eq!(container.process.wait().unwrap().code(), Some(1), "{said}");
+        assert!(
+            said.contains("unreadable-file"),
+            "{of_folder:o} {of_files:o}: {said}"
+        );
+    }
 }

@@ -58,11 +58,32 @@ pub fn each_request(
     build: &(dyn Fn() -> GatewayBuilder + Sync),
     fields: &(dyn Fn(&Gateway) -> String + Sync),
 ) -> Option<u64> {
+    each_exchange(build, &|gateway, count| {
+        let request = format!(
+            "GET /jobs/4711 HTTP/1.1\r\nHost: gateway.test\r\n{}\r\n",
+            fields(gateway)
+        );
+        let mut client = Connection::open(gateway.address);
+        for _ in 0..count {
+            assert_eq!(client.write(&request).read().status, 200);
+        }
+    })
+}
+
+/// The same of what the second closure exchanges with the gateway, so many times over one connection.
+pub fn each_exchange(
+    build: &(dyn Fn() -> GatewayBuilder + Sync),
+    exchange: &(dyn Fn(&Gateway, u64) + Sync),
+) -> Option<u64> {
     let (valgrind, binary) = (program("valgrind")?, optimised_gateway()?);
     let binary = std::path::absolute(binary).unwrap();
     let valgrind = valgrind.to_str().unwrap();
     // start, login and end cost the same in both runs
-    let run = |requests| instructions(valgrind, &binary, build(), fields, requests);
+    let run = |requests| {
+        instructions(valgrind, &binary, build(), &|gateway| {
+            exchange(gateway, requests)
+        })
+    };
     let (short, long) = std::thread::scope(|scope| {
         let short = scope.spawn(|| run(REQUESTS));
         let long = run(2 * REQUESTS);
@@ -71,13 +92,12 @@ pub fn each_request(
     Some((long - short) / REQUESTS)
 }
 
-/// Instructions of a whole run with so many requests over one connection.
+/// Instructions of a whole run with such an exchange.
 fn instructions(
     valgrind: &str,
     binary: &Path,
     builder: GatewayBuilder,
-    fields: &dyn Fn(&Gateway) -> String,
-    requests: u64,
+    exchange: &dyn Fn(&Gateway),
 ) -> u64 {
     let upstream = Upstream::new(|_| ok("hello"));
     let launcher = [
@@ -92,14 +112,7 @@ fn instructions(
         .binary(binary.to_owned())
         .patience(PATIENCE)
         .start();
-    let request = format!(
-        "GET /jobs/4711 HTTP/1.1\r\nHost: gateway.test\r\n{}\r\n",
-        fields(&gateway)
-    );
-    let mut client = Connection::open(gateway.address);
-    for _ in 0..requests {
-        assert_eq!(client.write(&request).read().status, 200);
-    }
+    exchange(&gateway);
     gateway.signal("TERM");
     let total = gateway.event("Collected");
     gateway.ended();

@@ -16,7 +16,7 @@ use gatelatch::telemetry::metrics::Metrics;
 use crate::support::{SERVICE_DN, SERVICE_PASSWORD, Slapd};
 
 /// The entries of `auth.ldap` for a directory in the clear, without `users`.
-fn plain(slapd: &Slapd) -> String {
+pub(crate) fn plain(slapd: &Slapd) -> String {
     format!("url: \"{}\", {}", slapd.url(), account())
 }
 
@@ -24,7 +24,7 @@ fn account() -> String {
     format!("bind_dn: \"{SERVICE_DN}\", bind_password: \"{SERVICE_PASSWORD}\"")
 }
 
-const PEOPLE: &str = "users: { base: \"ou=people,dc=example,dc=com\" }";
+pub(crate) const PEOPLE: &str = "users: { base: \"ou=people,dc=example,dc=com\" }";
 const GROUPS: &str = "groups: { base: \"ou=groups,dc=example,dc=com\" }";
 
 /// What a configuration with these entries of `auth.ldap` says.

@@ -9,6 +9,10 @@ use crate::support::{
     Answer, Gateway, GatewayBuilder, PASSWORD, Redis, Upstream, gateway, ok, send,
 };
 
+mod codes;
+mod directory;
+mod given_names;
+
 const ORIGIN: &str = "http://gateway.localhost";
 const HOST: &str = "gateway.localhost";
 
@@ -83,10 +87,12 @@ impl Browser {
     }
 
     fn give_password(&mut self, user: &str) -> Answer {
-        let form = format!(
-            "username={user}&password={}&next=%2Fjobs",
-            PASSWORD.replace(' ', "+")
-        );
+        self.show_password(user, PASSWORD)
+    }
+
+    fn show_password(&mut self, user: &str, password: &str) -> Answer {
+        let password = password.replace(' ', "+");
+        let form = format!("username={user}&password={password}&next=%2Fjobs");
         let head = "POST /auth/login HTTP/1.1\r\nSec-Fetch-Site: same-origin\r\nAccept: text/html\r\nContent-Type: application/x-www-form-urlencoded";
         self.send(head, &form)
     }

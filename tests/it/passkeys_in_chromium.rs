@@ -79,6 +79,9 @@ fn look_alike(looks: &Value) {
 
 fn a_passkey(found: &Value) {
     says(found, "account", "My laptop");
+    says(found, "account", "10 of 10 left");
+    assert_eq!(found["codes"].as_array().unwrap().len(), 10, "{found}");
+    assert_eq!(found["next"], "Hello rita", "{found}");
     assert_eq!(
         found["key"],
         json!([true, "localhost", "rita", "Rita Recruiter"]),
@@ -110,6 +113,7 @@ fn a_security_key(found: &Value) {
     for part in ["as_passkey", "alone"] {
         says(found, part, "No key was used.");
     }
+    assert_eq!(found["codes"].as_array().unwrap().len(), 10, "{found}");
     let asked = found["asked"].as_array().unwrap();
     assert!(asked.contains(&json!("Use a security key")), "{found}");
     assert!(!asked.contains(&json!("Use a passkey")), "{found}");

@@ -36,7 +36,7 @@ fn start(upstream: &Upstream, setting: &str) -> Gateway {
 }
 
 /// A session of somebody who signed in `age` seconds ago.
-fn session(user: &str, methods: AuthenticationMethods, age: u64) -> String {
+pub(crate) fn session(user: &str, methods: AuthenticationMethods, age: u64) -> String {
     let settings = SessionSettings {
         issuer: "gatelatch".to_owned(),
         ttl: Duration::from_secs(1800),
@@ -52,7 +52,7 @@ fn session(user: &str, methods: AuthenticationMethods, age: u64) -> String {
     format!("Cookie: gatelatch={}\r\n", begun.unwrap().value)
 }
 
-fn with_code() -> AuthenticationMethods {
+pub(crate) fn with_code() -> AuthenticationMethods {
     AuthenticationMethods::PASSWORD
         .with(AuthenticationMethod::OneTimePassword)
         .with(AuthenticationMethod::MultipleFactors)

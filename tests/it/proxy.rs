@@ -1,6 +1,6 @@
 //! What passes through: targets and fields, both ways.
 
-use crate::support::{Answer, Received, Upstream, gateway, send};
+use crate::support::{Answer, GatewayBuilder, Received, Upstream, gateway, send};
 
 const OPEN: &str = "
   all:
@@ -13,13 +13,8 @@ const OPEN: &str = "
 /// What the upstream gets of a request with these fields.
 fn forwarded(server: &str, path: &str, fields: &str) -> Received {
     let upstream = Upstream::saying("hi");
-    let builder = gateway(OPEN).upstream(upstream.address);
-    let builder = if server.is_empty() {
-        builder
-    } else {
-        builder.server(server)
-    };
-    let answer = builder.start().get(path, fields);
+    let gateway = serving(server).upstream(upstream.address).start();
+    let answer = gateway.get(path, fields);
     assert_eq!(
         (answer.status, answer.body.as_str()),
         (200, "hi"),
@@ -28,10 +23,18 @@ fn forwarded(server: &str, path: &str, fields: &str) -> Received {
     upstream.only()
 }
 
+/// An open gateway with these lines in its `server` block.
+fn serving(server: &str) -> GatewayBuilder {
+    match server {
+        "" => gateway(OPEN),
+        lines => gateway(OPEN).server(lines),
+    }
+}
+
 /// The answer that a client gets of these bytes of an upstream.
-fn relayed(method: &str, bytes: &'static str) -> Answer {
+fn relayed(server: &str, method: &str, bytes: &'static str) -> Answer {
     let upstream = Upstream::new(move |_| bytes.into());
-    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let gateway = serving(server).upstream(upstream.address).start();
     let request = format!("{method} /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let raw = crate::support::Connection::open(gateway.address)
         .write(request)
@@ -55,10 +58,30 @@ fn names(head: &str) -> Vec<&str> {
         .collect()
 }
 
+/// Names of fields stay as they came.
+const AS_SENT: &str = "preserve_header_case: true";
+
+#[test]
+fn names_of_fields_are_sent_in_lower_case() {
+    let request = forwarded("", "/a", "X-First: 1\r\nACCEPT: */*\r\nx-First: 2\r\n");
+    let sent = names(&request.head);
+    assert_eq!(sent[..4], ["host", "x-first", "x-first", "accept"]);
+    let answer = relayed(
+        "",
+        "GET",
+        "HTTP/1.1 200 OK\r\nX-ONE: 1\r\nset-Cookie: a=1\r\nContent-Length: 2\r\nSet-Cookie: b=2\r\n\r\nhi",
+    );
+    let got = names(&answer.head);
+    let expected = ["x-one", "set-cookie", "set-cookie", "content-length"];
+    assert_eq!(got[..4], expected, "{answer:?}");
+    let is_lower = |name: &&str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    assert!(sent.iter().chain(&got).all(is_lower), "{sent:?}, {got:?}");
+}
+
 #[test]
 fn fields_pass_in_their_order_and_spelling() {
     let request = forwarded(
-        "",
+        AS_SENT,
         "/a?b=%2f",
         "X-First: 1\r\nACCEPT: */*\r\nx-First: 2\r\nx-last: z\r\n",
     );
@@ -82,6 +105,7 @@ fn fields_pass_in_their_order_and_spelling() {
 #[test]
 fn fields_of_an_answer_pass_in_their_order_and_spelling() {
     let answer = relayed(
+        AS_SENT,
         "GET",
         "HTTP/1.1 200 Quite Fine\r\nServer: x\r\nConnection: keep-alive, X-Hop\r\nX-ONE: 1\r\nKeep-Alive: timeout=5\r\n\
          set-Cookie: a=1\r\nX-Hop: secret\r\nSet-Cookie: b=2\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nConnection: x-hop2\r\nX-Hop2: 1\r\n\
@@ -118,8 +142,8 @@ fn hop_by_hop_fields_of_a_request_stay_behind() {
          Upgrade: h2c\r\nHTTP2-Settings: AAA\r\nX-Kept: 3\r\n",
     );
     let expected = [
-        "Host",
-        "X-Kept",
+        "host",
+        "x-kept",
         "x-forwarded-for",
         "x-real-ip",
         "x-forwarded-proto",
@@ -129,7 +153,7 @@ fn hop_by_hop_fields_of_a_request_stay_behind() {
     assert_eq!(names[..6], expected, "{names:?}");
     assert_eq!(
         names[6..],
-        ["x-request-id", "via", "TE", "Connection"],
+        ["x-request-id", "via", "te", "connection"],
         "{names:?}"
     );
     assert_eq!(request.fields("connection"), ["te"], "the gateway's own");
@@ -333,7 +357,7 @@ fn answers_without_a_body_stay_without_one() {
             "",
         ),
     ] {
-        let answer = relayed(method, bytes);
+        let answer = relayed("", method, bytes);
         assert_eq!(
             (answer.status, answer.body.as_str()),
             (status, ""),
@@ -349,7 +373,7 @@ fn answers_without_a_body_stay_without_one() {
 
 #[test]
 fn an_old_upstream_does_not_make_the_gateway_old() {
-    let answer = relayed("GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    let answer = relayed("", "GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     assert!(answer.head.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");
     assert_eq!(answer.header("via"), "1.0 gatelatch");
 }

@@ -31,7 +31,7 @@ fn write_codes(redis: &Redis) -> Vec<String> {
         .unwrap();
     runtime.block_on(async {
         store.ready().await.unwrap();
-        let mut record = store.find_factors("carl", &sealer).await.unwrap();
+        let mut record = store.find_factors("carl", None, &sealer).await.unwrap();
         record.totp = Some(TotpFactor {
             secret: TotpSecret::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap(),
             added_at: 0,

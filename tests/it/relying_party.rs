@@ -79,7 +79,7 @@ impl Party {
             .build()
             .unwrap();
         let keys = KeySources::new(runtime.handle().clone(), Metrics::new());
-        let providers = Providers::new(runtime.handle().clone(), Arc::new(keys));
+        let providers = Providers::start(runtime.handle().clone(), Arc::new(keys)).unwrap();
         Self {
             provider: providers.provider(settings(&idp.issuer, more)),
             providers,

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::account_factors::recovery_codes;
 use crate::support::commands::{gatelatch, text};
 use crate::support::{
     Answer, Gateway, GatewayBuilder, NAVIGATION, Oathtool, PASSWORD, Redis, Upstream, cookie_of,
@@ -498,7 +499,10 @@ fn add_an_app(gateway: &Gateway, oathtool: &Oathtool) -> String {
         oathtool.code(&secret)
     );
     let done = submit(gateway.address, "/auth/login", &form, SAME);
-    assert_eq!(done.status, 303, "{done:?}");
+    assert!(
+        done.status == 200 && done.body.contains("Recovery codes for carl"),
+        "{done:?}"
+    );
     secret
 }
 
@@ -563,7 +567,7 @@ fn an_operator_sees_who_has_a_factor_and_takes_it_away() {
     add_an_app(&gateway, &oathtool);
     let bearer = format!("Authorization: Bearer {ADMIN_TOKEN}\r\n");
     let shown = crate::support::get(gateway.admin, "/api/factors", &bearer).json();
-    let carl = json!({ "user": "carl", "totp": true, "keys": 0, "recovery_codes": 0 });
+    let carl = json!({ "user": "carl", "totp": true, "keys": 0, "recovery_codes": 10 });
     assert_eq!(
         shown,
         json!({ "factors": [carl], "next": null, "listed": { "total": 1, "users": ["rita"] } })
@@ -580,7 +584,7 @@ fn an_operator_sees_who_has_a_factor_and_takes_it_away() {
     let told = remove(&["carl"]);
     assert!(
         text(&told.stderr).contains(
-            "`carl` has added an authenticator app at `/auth/account`; `--all` takes that away"
+            "`carl` has added an authenticator app and 10 recovery codes at `/auth/account`; `--all` takes that away"
         ),
         "{told:?}"
     );
@@ -642,6 +646,7 @@ fn people_add_an_app_and_sign_in_with_it_without_javascript() {
         (Some("Add a second factor"), &json!(true)),
         "{visits}"
     );
+    assert_eq!(first["codes"], 10, "{visits}");
     let uri = format!("otpauth://totp/{}:carl?", gateway.address).replacen(':', "-", 2);
     assert_eq!(
         first["uri"],
@@ -705,7 +710,10 @@ fn who_must_have_a_factor_and_has_none_adds_one_and_may_do_nothing_before() {
     let (_, rest) = page.body.split_once("<code>").unwrap();
     let secret = rest.split('<').next().unwrap().replace(' ', "");
     let finish = |page: &Answer, otp: &str| {
-        let form = format!("continuation={}&otp={otp}", hidden(page, "continuation"));
+        let form = format!(
+            "continuation={}&otp={otp}&next=%2Fjobs",
+            hidden(page, "continuation")
+        );
         submit(gateway.address, "/auth/login", &form, SAME)
     };
     let wrong = finish(&page, "000000");
@@ -715,7 +723,21 @@ fn who_must_have_a_factor_and_has_none_adds_one_and_may_do_nothing_before() {
     );
     let _ = code(&oathtool);
     let done = finish(&wrong, &oathtool.code(&secret));
-    assert_eq!(done.status, 303, "{done:?}");
+    // the codes are shown this once, to who is signed in by that
+    let session = format!("Cookie: {}\r\n", cookie_of(&done, "gatelatch"));
+    let codes = recovery_codes(&done.body);
+    assert_eq!(
+        (done.status, done.header("cache-control"), codes.len()),
+        (200, "no-store", 10),
+        "{done:?}"
+    );
+    let on = "href=\"&#x2f;jobs\">I have kept them</a>";
+    assert!(done.body.contains(on), "{}", done.body);
+    assert_eq!(gateway.get("/jobs", &session).status, 200);
+    let shown = gateway.get("/auth/account", &format!("{NAVIGATION}{session}"));
+    assert!(shown.body.contains("10 of 10 left"), "{}", shown.body);
+    let by_code = json!({ "username": "carl", "password": PASSWORD, "otp": codes.first() });
+    assert_eq!(login(&gateway, &by_code).status, 200);
     // from now on it is asked for, and it stays
     let body = json!({ "username": "carl", "password": PASSWORD });
     let asked = login(&gateway, &body);

@@ -61,7 +61,7 @@ fn key() -> OnceKey {
 /// What must hold over any kind of store. `one` and `other` are two replicas, or twice the same process.
 async fn assert_kept(one: &Sessions, other: &Sessions) {
     let sealer = &sealer(1);
-    let nothing = one.find_factors("rita", sealer).await.unwrap();
+    let nothing = one.find_factors("rita", None, sealer).await.unwrap();
     assert!(!nothing.has_factor() && nothing.turn == 0);
     let mut first = with_totp(nothing);
     first.passkeys = vec![passkey(b"a"), passkey(b"b")];
@@ -71,7 +71,7 @@ async fn assert_kept(one: &Sessions, other: &Sessions) {
     assert_eq!(swap(one, "rita", &first).await, FactorSwap::Done);
     // made from a state that is past
     assert_eq!(swap(other, "rita", &first).await, FactorSwap::Raced);
-    let mut second = other.find_factors("rita", sealer).await.unwrap();
+    let mut second = other.find_factors("rita", None, sealer).await.unwrap();
     assert_eq!((second.turn, second.user_handle), (1, first.user_handle));
     assert_eq!(
         FactorRecord {
@@ -105,12 +105,12 @@ async fn assert_kept(one: &Sessions, other: &Sessions) {
         owner(one.find_handle(&[0; 16], sealer).await.unwrap()),
         None
     );
-    let mut bob = one.find_factors("bob", sealer).await.unwrap();
+    let mut bob = one.find_factors("bob", None, sealer).await.unwrap();
     bob.security_keys = vec![passkey(b"c"), passkey(b"b")];
     assert_eq!(swap(other, "bob", &bob).await, FactorSwap::TakenKey);
     assert_eq!(of(one, b"c").await, None);
     // which does not keep the owner of the other one from adding it
-    let mut third = one.find_factors("rita", sealer).await.unwrap();
+    let mut third = one.find_factors("rita", None, sealer).await.unwrap();
     third.passkeys = vec![passkey(b"a"), passkey(b"c")];
     assert_eq!(swap(one, "rita", &third).await, FactorSwap::Done);
     assert_eq!(of(other, b"c").await.as_deref(), Some("rita"));
@@ -136,7 +136,7 @@ async fn assert_kept(one: &Sessions, other: &Sessions) {
     assert_eq!(other.list_factors(0).await.unwrap().list.len(), 1);
 
     // nobody without the key takes the owner of factors for somebody without
-    let unread = other.find_factors("rita", &self::sealer(2)).await;
+    let unread = other.find_factors("rita", None, &self::sealer(2)).await;
     assert_eq!(unread.unwrap_err(), FactorError::Unreadable);
     assert_read_once(one, other).await;
 }
@@ -178,16 +178,16 @@ fn what_a_former_key_has_sealed_is_sealed_anew_when_it_is_looked_at() {
     let rotated = Sealer::new(&new, &both);
     run(async {
         let store = open("memory");
-        let record = with_totp(store.find_factors("rita", &sealer(1)).await.unwrap());
+        let record = with_totp(store.find_factors("rita", None, &sealer(1)).await.unwrap());
         store
             .swap_factors("rita", &record, &sealer(1))
             .await
             .unwrap();
-        assert!(store.find_factors("rita", &sealer(2)).await.is_err());
-        let looked = store.find_factors("rita", &rotated).await.unwrap();
-        let found = store.find_factors("rita", &sealer(2)).await.unwrap();
+        assert!(store.find_factors("rita", None, &sealer(2)).await.is_err());
+        let looked = store.find_factors("rita", None, &rotated).await.unwrap();
+        let found = store.find_factors("rita", None, &sealer(2)).await.unwrap();
         assert_eq!(found, looked);
-        assert!(found.has_factor() && store.find_factors("rita", &sealer(1)).await.is_err());
+        assert!(found.has_factor() && store.find_factors("rita", None, &sealer(1)).await.is_err());
     });
 }
 
@@ -206,7 +206,7 @@ fn a_file_keeps_factors_beyond_a_restart_and_what_cannot_be_read_is_not_nothing(
     let before = run(async {
         let before = open(&state);
         assert_kept(&before, &before).await;
-        let mut record = before.find_factors("rita", &sealer(1)).await.unwrap();
+        let mut record = before.find_factors("rita", None, &sealer(1)).await.unwrap();
         record.last_step = Some(56_666_666);
         before
             .swap_factors("rita", &record, &sealer(1))
@@ -222,7 +222,7 @@ fn a_file_keeps_factors_beyond_a_restart_and_what_cannot_be_read_is_not_nothing(
     });
     run(async {
         let after = after.unwrap();
-        let found = after.find_factors("rita", &sealer(1)).await.unwrap();
+        let found = after.find_factors("rita", None, &sealer(1)).await.unwrap();
         assert_eq!(
             FactorRecord {
                 turn: before.turn,
@@ -313,12 +313,12 @@ fn a_record_that_was_moved_or_broken_in_redis_is_refused() {
         let store = open(&redis.url());
         store.ready().await.unwrap();
         let sealer = sealer(1);
-        let own = with_totp(store.find_factors("mallory", &sealer).await.unwrap());
+        let own = with_totp(store.find_factors("mallory", None, &sealer).await.unwrap());
         store.swap_factors("mallory", &own, &sealer).await.unwrap();
         let names = redis.command("KEYS gatelatch:factors:of:*");
         let is_record = |line: &&str| line.starts_with("gatelatch:");
         let mallory = names.lines().find(is_record).unwrap().to_owned();
-        let other = with_totp(store.find_factors("admin", &sealer).await.unwrap());
+        let other = with_totp(store.find_factors("admin", None, &sealer).await.unwrap());
         store.swap_factors("admin", &other, &sealer).await.unwrap();
         let names = redis.command("KEYS gatelatch:factors:of:*");
         let admin = names
@@ -327,16 +327,16 @@ fn a_record_that_was_moved_or_broken_in_redis_is_refused() {
             .find(|name| *name != mallory)
             .unwrap();
         redis.command(&format!("COPY {mallory} {admin} REPLACE"));
-        let found = store.find_factors("admin", &sealer).await;
+        let found = store.find_factors("admin", None, &sealer).await;
         assert_eq!(found.unwrap_err(), FactorError::Unreadable);
         redis.command(&format!("SET {admin} nonsense"));
-        let found = store.find_factors("admin", &sealer).await;
+        let found = store.find_factors("admin", None, &sealer).await;
         assert_eq!(found.unwrap_err(), FactorError::Unreadable);
         // an operator can still remove it
         assert_eq!(store.remove_factors("admin").await, Ok(true));
         assert!(
             !store
-                .find_factors("admin", &sealer)
+                .find_factors("admin", None, &sealer)
                 .await
                 .unwrap()
                 .has_factor()
@@ -353,7 +353,7 @@ fn without_redis_nobody_is_taken_for_somebody_without_a_factor() {
         let store = open(&redis.url());
         store.ready().await.unwrap();
         redis.kill();
-        let found = store.find_factors("rita", &sealer(1)).await;
+        let found = store.find_factors("rita", None, &sealer(1)).await;
         assert!(matches!(found, Err(FactorError::Unavailable(_))));
         let now = ambient::unix_seconds();
         assert!(store.take_once(key(), now).await.is_err());

@@ -1,8 +1,11 @@
-//! What a request with the session of a provider costs beside one with a session of the user list, in instructions.
+//! What a request with the session of a provider, or of somebody with a second factor, costs beside one with a session of the
+//! user list, in instructions.
 
+use gatelatch::token::AuthenticationMethods;
 use serde_json::json;
 
 use crate::instructions::{JOBS, each_request, print};
+use crate::password_factors;
 use crate::provider_sign_in::{come_back, session, visit};
 use crate::support::{ScriptedProvider, Upstream, gateway, hash, sign_in};
 
@@ -41,5 +44,28 @@ fn a_session_of_a_provider_costs_as_much_as_one_of_the_user_list() {
     assert!(
         with_provider * 100 <= local * BOUND,
         "{with_provider} instructions where a session of the user list takes {local}: {ratio:.3}"
+    );
+}
+
+/// The most that a request with a session of two factors may cost beside one with a password alone, in per cent.
+const FACTORS_BOUND: u64 = 101;
+
+#[test]
+fn a_session_with_two_factors_costs_as_much_as_one_with_a_password() {
+    let each = |methods: AuthenticationMethods| {
+        let session = password_factors::session("rita", methods, 0);
+        each_request(&|| gateway(JOBS), &|_| session.clone())
+    };
+    let Some(alone) = each(AuthenticationMethods::PASSWORD) else {
+        return;
+    };
+    let both = each(password_factors::with_code()).expect("what the other one was measured with");
+    let ratio = both as f64 / alone as f64;
+    print(&format!(
+        "{both} instructions with a session of two factors, {alone} with one of a password: {ratio:.3}"
+    ));
+    assert!(
+        both * 100 <= alone * FACTORS_BOUND,
+        "{both} instructions where a session of a password takes {alone}: {ratio:.3}"
     );
 }

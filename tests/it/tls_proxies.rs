@@ -311,7 +311,8 @@ fn port_of(process: u32) -> Option<u16> {
     })
 }
 
-fn run(command: &mut Command) -> (Proxy, u16) {
+/// Starts a program that listens, and finds its port.
+pub fn run(command: &mut Command) -> (Proxy, u16) {
     let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let proxy = Proxy(process.unwrap());
     let (id, mut port) = (proxy.0.id(), None);

@@ -224,7 +224,7 @@ fn without_tracing_nothing_is_touched_and_nothing_connected() {
     );
     let told = upstream.received();
     assert!(
-        told[0].head.contains(&format!("Traceparent: {PARENT}\r\n")),
+        told[0].head.contains(&format!("traceparent: {PARENT}\r\n")),
         "{told:?}"
     );
     assert_eq!(

@@ -48,8 +48,20 @@ fn fail(folder: &Path, arguments: &[&str], input: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// The list, with one word in place of the moments at which users were added.
 fn users(folder: &Path) -> String {
-    fs::read_to_string(folder.join("users.yaml")).unwrap()
+    let text = fs::read_to_string(folder.join("users.yaml")).unwrap();
+    let line = |line: &str| match line.split_once("created: ") {
+        Some((before, moment)) => {
+            assert!(
+                humantime::parse_rfc3339(moment.trim_matches('"')).is_ok(),
+                "{line}"
+            );
+            format!("{before}created: NOW\n")
+        }
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 fn entries(folder: &Path) -> Vec<String> {
@@ -97,8 +109,9 @@ fn users_come_and_go_and_everything_else_stays() {
         .unwrap()
         .to_owned();
     assert!(bcrypt::verify("pass word", &hash).unwrap());
-    let carl =
-        format!("  carl:\n    password: {hash}\n    roles: [user, admin]\n    name: \"Carl: C\"\n");
+    let carl = format!(
+        "  carl:\n    password: {hash}\n    roles: [user, admin]\n    name: \"Carl: C\"\n    created: NOW\n"
+    );
     assert_eq!(text, USERS.replace("# end\n", &format!("{carl}# end\n")));
     run(at, &["user", "enable", "ann"], "");
     run(at, &["user", "disable", "carl"], "");
@@ -109,7 +122,7 @@ fn users_come_and_go_and_everything_else_stays() {
     ] {
         assert!(said.contains(next), "what stays in `state`: {said}");
     }
-    let carl = carl.replace("C\"\n", "C\"\n    disabled: true\n");
+    let carl = carl.replace("NOW\n", "NOW\n    disabled: true\n");
     let expected = USERS
         .replace("true", "false")
         .replace("  bob: { roles: [user] }\n", &carl);
@@ -237,7 +250,10 @@ fn a_list_that_is_not_there_is_made_and_a_link_is_followed() {
         &["user", "add", "ann", "--no-password", "--roles", "admin"],
         "",
     );
-    assert_eq!(users(at), "users:\n  ann:\n    roles: [admin]\n");
+    assert_eq!(
+        users(at),
+        "users:\n  ann:\n    roles: [admin]\n    created: NOW\n"
+    );
     assert_eq!(
         fs::metadata(at.join("users.yaml")).unwrap().mode() & 0o777,
         0o600
@@ -249,7 +265,7 @@ fn a_list_that_is_not_there_is_made_and_a_link_is_followed() {
     assert!(at.join("users.yaml").is_symlink());
     assert_eq!(
         users(at),
-        "users:\n  ann:\n    roles: [admin]\n    disabled: true\n"
+        "users:\n  ann:\n    roles: [admin]\n    created: NOW\n    disabled: true\n"
     );
     assert_eq!(entries(&at.join("real")), ["list.yaml"]);
 }

@@ -95,23 +95,18 @@ fn record(
 ) -> AuditRecord {
     let (_, account, network) = parts(held);
     let names = names(std::iter::once(held), state);
-    let user = account
-        .and_then(|account| names.get(&account))
-        .map(String::as_str);
-    let outcome = if lifted.is_ok() {
-        AuditOutcome::Success
-    } else {
-        AuditOutcome::Failure
+    let user = account.and_then(|account| names.get(&account));
+    let network = network.map(|network| network.in_words());
+    let outcome = match lifted {
+        Ok(()) => AuditOutcome::Success,
+        Err(StoreUnavailable) => AuditOutcome::Failure,
     };
     AuditRecord::new(ambient::wall_clock(), "lockout_lifted", outcome)
         .client(from.to_canonical().into())
         .text("lockout", id)
         .text("scope", scope(held))
-        .maybe("user", user)
-        .maybe(
-            "network",
-            network.map(|network| network.in_words()).as_deref(),
-        )
+        .maybe("user", user.map(String::as_str))
+        .maybe("network", network.as_deref())
         .maybe("reason", lifted.err().map(|_| "state_away"))
 }
 

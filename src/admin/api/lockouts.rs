@@ -70,11 +70,8 @@ pub(super) fn names(held: impl Iterator<Item = LockoutScope>, state: &AdminState
         return names;
     }
     let in_force = (state.in_force)();
-    let _ = in_force
-        .directory()
-        .users()
-        .take(TRIED)
-        .all(|user| try_name(&user.identity.subject));
+    let mut users = in_force.directory().users().take(TRIED);
+    let _ = users.all(|user| try_name(&user.identity.subject));
     names
 }
 

@@ -55,6 +55,7 @@ pub(super) async fn list(query: &str, state: &AdminState) -> AdminResponse {
 pub(super) async fn end(body: Incoming, from: IpAddr, state: &AdminState) -> AdminResponse {
     const EXPECTED: &str =
         "send `{\"user\": \"…\"}` or `{\"id\": \"…\"}` with the `id` of a session";
+    const UNCLEAR: &str = "some of the sessions may go on; try again";
     let end = match collect(body).await {
         Some(body) => serde_json::from_slice::<End>(&body).ok(),
         None => None,
@@ -71,10 +72,7 @@ pub(super) async fn end(body: Incoming, from: IpAddr, state: &AdminState) -> Adm
     match tokio::spawn(carry_out(end, selector, from, state.clone(), reservation)).await {
         Ok(Ok(ended)) => response::json(json!({ "ended": ended })),
         Ok(Err(away)) => unreachable_store(away),
-        Err(_) => problem(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "some of the sessions may go on; try again",
-        ),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, UNCLEAR),
     }
 }
 

@@ -96,9 +96,8 @@ fn spelling(folded: &str, taken: &BTreeSet<&str>) -> Option<Box<str>> {
     let cased: Vec<usize> = (0..letters.len())
         .filter(|at| upper(letters[*at]) != letters[*at])
         .collect();
-    let ways = 1_u128
-        .checked_shl(u32::try_from(cased.len()).unwrap_or(u32::MAX))
-        .unwrap_or(u128::MAX);
+    let letters_cased = u32::try_from(cased.len()).unwrap_or(u32::MAX);
+    let ways = 1_u128.checked_shl(letters_cased).unwrap_or(u128::MAX);
     let write = |way: u128| -> Box<str> {
         let mut letters = letters.clone();
         for (bit, at) in cased

@@ -117,23 +117,15 @@ impl<'a> Comparison<'a> {
         if let Some(known) = self.differing.get(&(old, new, a, b)) {
             return Rc::clone(known);
         }
-        let (first, second) = (
-            &self.old.trees[old].node(a).literals,
-            &self.new.trees[new].node(b).literals,
-        );
+        let first = &self.old.trees[old].node(a).literals;
+        let second = &self.new.trees[new].node(b).literals;
         let differs = |text: &str| {
-            !self.equal(
-                (old, new),
-                (first.get(text).copied(), second.get(text).copied()),
-            )
+            let children = (first.get(text).copied(), second.get(text).copied());
+            !self.equal((old, new), children)
         };
         let mut texts: Vec<Box<str>> = first.keys().filter(|text| differs(text)).cloned().collect();
-        texts.extend(
-            second
-                .keys()
-                .filter(|text| !first.contains_key(*text))
-                .cloned(),
-        );
+        let added = second.keys().filter(|text| !first.contains_key(*text));
+        texts.extend(added.cloned());
         let texts: Texts = texts.into();
         self.differing.insert((old, new, a, b), Rc::clone(&texts));
         texts

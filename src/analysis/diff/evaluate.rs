@@ -283,11 +283,8 @@ impl Comparison<'_> {
             after: (request.after.0, &new),
             ..*request
         };
-        if same {
-            self.effect(&fitted, before, after, comes)
-        } else {
-            None
-        }
+        let effect = || self.effect(&fitted, before, after, comes);
+        same.then(effect)?
     }
 }
 

@@ -164,21 +164,17 @@ impl PatternTree {
             let rest = interner.leaf(&self.nodes[id].rest);
             let node = &self.nodes[id];
             let whole = |child: &NodeId| self.nodes[*child as usize].whole;
+            let literals = node.literals.iter();
+            let literals = literals.map(|(text, child)| (text.clone(), whole(child)));
             let key = NodeKey {
                 here: interner.leaf(&node.here),
                 rest,
                 parameter: node.parameter.as_ref().map(whole),
-                literals: node
-                    .literals
-                    .iter()
-                    .map(|(text, child)| (text.clone(), whole(child)))
-                    .collect(),
+                literals: literals.collect(),
             };
-            let children = node.literals.values().chain(&node.parameter);
-            let below = node.rest_touched
-                || children
-                    .into_iter()
-                    .any(|child| self.nodes[*child as usize].touched);
+            let is_touched = |child: &NodeId| self.nodes[*child as usize].touched;
+            let mut children = node.literals.values().chain(&node.parameter);
+            let below = node.rest_touched || children.any(is_touched);
             let next = u32::try_from(interner.nodes.len()).expect("as many as there are nodes");
             let whole = *interner.nodes.entry(key).or_insert(next);
             let node = &mut self.nodes[id];

@@ -345,9 +345,8 @@ impl Reader<'_> {
             return Some(item.clone());
         };
         let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
-        let target = pointer
-            .and_then(|pointer| self.root.pointer(pointer))
-            .and_then(Value::as_object);
+        let target = pointer.and_then(|pointer| self.root.pointer(pointer));
+        let target = target.and_then(Value::as_object);
         // following chains of references would need protection against cycles
         let Some(target) = target.filter(|target| !target.contains_key("$ref")) else {
             self.odd.push(format!(
@@ -356,11 +355,8 @@ impl Reader<'_> {
             return None;
         };
         let mut whole = target.clone();
-        whole.extend(
-            item.iter()
-                .filter(|(key, _)| *key != "$ref")
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
+        let own = item.iter().filter(|(key, _)| *key != "$ref");
+        whole.extend(own.map(|(key, value)| (key.clone(), value.clone())));
         Some(whole)
     }
 }

@@ -155,7 +155,7 @@ impl Simulation<'_> {
             Decision::Allow(rule) => (Some(*rule), String::new()),
             Decision::Challenge(challenge) => {
                 let reason = match challenge.reason {
-                    ChallengeReason::Absent | ChallengeReason::Rejected => String::new(),
+                    ChallengeReason::Absent(_) | ChallengeReason::Rejected(_) => String::new(),
                     ChallengeReason::SignIn(_) => challenge.reason.to_string(),
                 };
                 (Some(challenge.rule), reason)

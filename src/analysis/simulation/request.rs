@@ -50,9 +50,8 @@ impl SimulatedRequest {
         let text = format!("{method} {url}");
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| SimulatedRequestError::Method(method.to_owned()))?;
-        let uri: Uri = url
-            .parse()
-            .map_err(|_| SimulatedRequestError::Url(url.to_owned()))?;
+        let no_url = || SimulatedRequestError::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| no_url())?;
         let host = match (uri.scheme_str(), uri.authority()) {
             (Some("http" | "https"), Some(authority)) => {
                 let host = Host::parse(authority.as_str());
@@ -61,7 +60,7 @@ impl SimulatedRequest {
                 )
             }
             (None, None) => None,
-            (Some(_) | None, _) => return Err(SimulatedRequestError::Url(url.to_owned())),
+            (Some(_) | None, _) => return Err(no_url()),
         };
         Ok(Self {
             method,

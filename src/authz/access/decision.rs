@@ -155,10 +155,10 @@ impl Challenge {
 /// What is wrong with the credential of a caller who is asked to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengeReason {
-    /// There is none.
-    Absent,
-    /// It does not hold.
-    Rejected,
+    /// There is none. A sign-in that meets this could be enough.
+    Absent(AuthenticationDemand),
+    /// It does not hold. A sign-in that meets this could be enough.
+    Rejected(AuthenticationDemand),
     /// It holds, and the sign-in that it came from is not enough: this would be (RFC 9470).
     SignIn(AuthenticationDemand),
 }
@@ -202,8 +202,8 @@ pub enum MissingRoles {
 impl fmt::Display for ChallengeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Absent => f.write_str("Not authenticated"),
-            Self::Rejected => f.write_str("Invalid or expired token"),
+            Self::Absent(_) => f.write_str("Not authenticated"),
+            Self::Rejected(_) => f.write_str("Invalid or expired token"),
             Self::SignIn(demand) => write!(f, "Requires {demand}"),
         }
     }

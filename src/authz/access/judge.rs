@@ -17,7 +17,8 @@ use super::subject::AccessSubject;
 #[derive(Debug)]
 pub(super) enum RuleVerdict {
     Allow,
-    Challenge,
+    /// The caller is asked to sign in, in a way that meets this: less would not be enough for anybody.
+    Challenge(AuthenticationDemand),
     /// The caller is asked to sign in again, or with a second factor.
     StepUp(AuthenticationDemand),
     Forbid(ForbidReason),
@@ -38,18 +39,18 @@ pub(super) fn judge(rule: &Rule, path: &RequestPath, subject: &AccessSubject) ->
     let facts = EvaluationContext::new(rule, path, subject);
     match (&rule.requirement, facts.identity) {
         (Requirement::Anyone, _) | (Requirement::Authenticated, Some(_)) => RuleVerdict::Allow,
-        (Requirement::Authenticated, None) => RuleVerdict::Challenge,
+        (Requirement::Authenticated, None) => {
+            RuleVerdict::Challenge(AuthenticationDemand::default())
+        }
         (Requirement::Nobody, _) => RuleVerdict::Forbid(ForbidReason::Nobody),
         (Requirement::AnyOf(conditions), _) if conditions.iter().any(|one| facts.fulfil(one)) => {
             RuleVerdict::Allow
         }
         (Requirement::AnyOf(conditions), Some(_)) => facts.denial(conditions),
-        (Requirement::AnyOf(conditions), None)
-            if conditions.iter().any(|one| facts.could_fulfil(one)) =>
-        {
-            RuleVerdict::Challenge
-        }
-        (Requirement::AnyOf(_), None) => RuleVerdict::Forbid(ForbidReason::Condition),
+        (Requirement::AnyOf(conditions), None) => match facts.possible_sign_in(conditions) {
+            Some(demand) => RuleVerdict::Challenge(demand),
+            None => RuleVerdict::Forbid(ForbidReason::Condition),
+        },
     }
 }
 
@@ -200,6 +201,14 @@ impl<'a> EvaluationContext<'a> {
     fn missing_sign_in(self, conditions: &[Condition]) -> Option<AuthenticationDemand> {
         let failing = conditions.iter().filter(|one| self.fulfil_but_sign_in(one));
         failing
+            .map(|one| one.sign_in)
+            .min_by_key(|demand| demand.effort(self.authentication))
+    }
+
+    /// The sign-in that could be enough for one of these, whoever it is of: of several, that which takes the least.
+    fn possible_sign_in(self, conditions: &[Condition]) -> Option<AuthenticationDemand> {
+        let possible = conditions.iter().filter(|one| self.could_fulfil(one));
+        possible
             .map(|one| one.sign_in)
             .min_by_key(|demand| demand.effort(self.authentication))
     }

@@ -155,10 +155,10 @@ impl Policy {
     ) -> Decision {
         match judge::judge(self.rule(id), path, subject) {
             RuleVerdict::Allow => Decision::Allow(id),
-            RuleVerdict::Challenge => {
+            RuleVerdict::Challenge(demand) => {
                 let reason = match subject.who() {
-                    Who::Rejected => ChallengeReason::Rejected,
-                    Who::Anonymous | Who::Known(_) => ChallengeReason::Absent,
+                    Who::Rejected => ChallengeReason::Rejected(demand),
+                    Who::Anonymous | Who::Known(_) => ChallengeReason::Absent(demand),
                 };
                 Decision::Challenge(Challenge::of(id, reason))
             }

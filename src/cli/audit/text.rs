@@ -17,20 +17,13 @@ pub(super) fn render(report: &AuditReport<'_>) -> String {
         styled(STRONG, &operations),
         report.service.name
     );
-    let methods = report
-        .audit
-        .operations
-        .iter()
-        .map(|one| operation(report, one).method.as_str().len())
-        .max();
-    let paths = report
-        .audit
-        .operations
-        .iter()
-        .map(|one| one.path.to_string().chars().count().min(60))
-        .max();
+    let operations = &report.audit.operations;
+    let method = |one| operation(report, one).method.as_str().len();
+    let path = |one: &OperationCoverage| one.path.to_string().chars().count().min(60);
+    let methods = operations.iter().map(method).max();
+    let paths = operations.iter().map(path).max();
     let widths = (methods.unwrap_or(0), paths.unwrap_or(0));
-    for covered in &report.audit.operations {
+    for covered in operations {
         text += &line(report, covered, widths);
     }
     text + &summary(report) + &unused(report) + &odd(report)

@@ -17,16 +17,14 @@ pub(super) fn changes(old: &Service, new: &Service) -> Vec<(Weight, String)> {
             after.basic,
         ),
     ];
-    let change = |(kind, means, was, is): (&str, &str, bool, bool)| match (was, is) {
-        (false, true) => Some((
-            Weight::Opens,
-            format!("accepts {means} now: `credentials` has `{kind}`"),
-        )),
-        (true, false) => Some((
-            Weight::Closes,
-            format!("accepts {means} no longer: `credentials` lacks `{kind}`"),
-        )),
-        (true, true) | (false, false) => None,
+    let change = |(kind, means, was, is): (&str, &str, bool, bool)| {
+        let (weight, now, has) = match (was, is) {
+            (false, true) => (Weight::Opens, "now", "has"),
+            (true, false) => (Weight::Closes, "no longer", "lacks"),
+            (true, true) | (false, false) => return None,
+        };
+        let says = format!("accepts {means} {now}: `credentials` {has} `{kind}`");
+        Some((weight, says))
     };
     kinds.into_iter().filter_map(change).collect()
 }

@@ -121,11 +121,9 @@ impl DiffReport<'_> {
 
     /// All callers, joined by `; `.
     pub(super) fn callers(&self, change: &PolicyChange) -> String {
+        let callers = || change.callers.iter();
         let has = |who: &CallerKind, from: AddressClass| {
-            change
-                .callers
-                .iter()
-                .any(|class| class.who == *who && class.from == from)
+            callers().any(|class| class.who == *who && class.from == from)
         };
         let anybody = CallerKind::Known {
             subject: CallerSubject::Anybody,
@@ -134,15 +132,11 @@ impl DiffReport<'_> {
             sign_in: AuthenticationDemand::default(),
         };
         let both = |from: AddressClass| has(&anybody, from) && has(&CallerKind::Anonymous, from);
-        let words =
-            change
-                .callers
-                .iter()
-                .filter_map(|class| match (both(class.from), &class.who) {
-                    (true, CallerKind::Anonymous) => Some(at("anyone".to_owned(), class.from)),
-                    (true, who) if *who == anybody => None,
-                    (true | false, _) => Some(self.caller(change, class)),
-                });
+        let words = callers().filter_map(|class| match (both(class.from), &class.who) {
+            (true, CallerKind::Anonymous) => Some(at("anyone".to_owned(), class.from)),
+            (true, who) if *who == anybody => None,
+            (true | false, _) => Some(self.caller(change, class)),
+        });
         words.collect::<Vec<_>>().join("; ")
     }
 

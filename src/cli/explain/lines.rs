@@ -31,8 +31,7 @@ pub(super) fn explain(
     subject: &SubjectArgs,
     input: impl BufRead,
 ) -> anyhow::Result<ExitCode> {
-    let mut worst = 0;
-    let mut unclear = false;
+    let (mut worst, mut unclear) = (0, false);
     for (index, line) in input.lines().enumerate() {
         let line = line.context("cannot read requests in UTF-8 from standard input")?;
         if line.trim().is_empty() || line.trim_start().starts_with('#') {

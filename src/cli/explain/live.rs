@@ -72,11 +72,8 @@ impl RuleOutcomeCounts {
             else {
                 continue;
             };
-            let count = rest
-                .rsplit(' ')
-                .next()
-                .and_then(|count| count.parse().ok())
-                .unwrap_or(0);
+            let count = rest.rsplit(' ').next().unwrap_or_default();
+            let count = count.parse().unwrap_or(0);
             match hits.iter_mut().find(|(known, _)| known == decision) {
                 Some((_, sum)) => *sum += count,
                 None => hits.push((decision.to_owned(), count)),

@@ -105,17 +105,15 @@ pub(super) fn run(args: &ExplainArgs, path: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("loading {}", path.display()));
     let config = load::load_to_look(path)?;
     drop(progress);
-    let layout = if args.method == "-" {
-        Layout::OneOfMany
-    } else {
-        Layout::Alone
+    let layout = match &*args.method {
+        "-" => Layout::OneOfMany,
+        _ => Layout::Alone,
     };
     // the decision is the files', whether a gateway runs or not
     let asked = args.live.then(|| ask_live(&config));
-    let (live, unanswered) = match asked {
-        Some(Ok(live)) => (Some(live), None),
-        Some(Err(error)) => (None, Some(error)),
-        None => (None, None),
+    let (live, unanswered) = match asked.transpose() {
+        Ok(live) => (live, None),
+        Err(error) => (None, Some(error)),
     };
     let question = Question {
         config: &config,

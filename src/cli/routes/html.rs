@@ -18,11 +18,9 @@ pub(super) fn render(report: &RoutesReport<'_>) -> String {
 }
 
 fn section(report: &RoutesReport<'_>, table: &ServiceTable<'_>) -> String {
-    let head = format!(
-        "<h2>{}</h2>\n<p class=\"where\">{}</p>\n",
-        escape(&table.service.name),
-        escape(&whereabouts(table.service))
-    );
+    let (name, place) = (&table.service.name, whereabouts(table.service));
+    let (name, place) = (escape(name), escape(&place));
+    let head = format!("<h2>{name}</h2>\n<p class=\"where\">{place}</p>\n");
     if table.rows.is_empty() {
         return head + "<p>No rules: every request is refused.</p>\n";
     }

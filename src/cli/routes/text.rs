@@ -15,11 +15,8 @@ pub(super) fn render(report: &RoutesReport<'_>, width: Option<usize>) -> String 
     for table in &report.services {
         let mut notes = Notes::default();
         let cells = notes.number(table);
-        text += &format!(
-            "{} ({})\n",
-            styled(STRONG, &table.service.name),
-            whereabouts(table.service)
-        );
+        let name = styled(STRONG, &table.service.name);
+        text += &format!("{name} ({})\n", whereabouts(table.service));
         if table.rows.is_empty() {
             text += "no rules: every request is refused\n\n";
             continue;
@@ -32,11 +29,8 @@ pub(super) fn render(report: &RoutesReport<'_>, width: Option<usize>) -> String 
         text += &notes.render();
         text.push('\n');
     }
-    text + &wrap(
-        &format!("{LEGEND} What no rule covers is refused."),
-        0,
-        Some(width.unwrap_or(100)),
-    ) + "\n"
+    let legend = format!("{LEGEND} What no rule covers is refused.");
+    text + &wrap(&legend, 0, Some(width.unwrap_or(100))) + "\n"
 }
 
 /// The conditions, each with the number that stands in the table.

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use anyhow::{Context as _, bail};
 
 use super::roles::note_unasked_roles;
-use super::store::Store;
+use super::store::{self, Store};
 use crate::cli::printing::{counted, say};
 use crate::cli::words::trimmed;
 use crate::config::edit::{Change, NewUser};
@@ -181,6 +181,7 @@ fn user_of(user: &str, hash: &str, roles: &[String]) -> NewUser {
         roles: roles.to_vec(),
         name: None,
         email: None,
+        created: Some(store::now()),
     }
 }
 

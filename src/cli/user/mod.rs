@@ -128,18 +128,14 @@ pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
         Command::AddTotp(args) => totp::add(&store, &args)?,
         Command::RemoveTotp(args) => totp::remove(&store, &args, config)?,
         Command::SetPassword(args) => set_password(&store, args)?,
-        Command::Enable(args) => change(
-            &store,
-            &Change::Enable(args.user.clone()),
-            "enabled",
-            &args.user,
-        )?,
-        Command::Disable(args) => change(
-            &store,
-            &Change::Disable(args.user.clone()),
-            "disabled",
-            &args.user,
-        )?,
+        Command::Enable(args) => {
+            let enable = Change::Enable(args.user.clone());
+            change(&store, &enable, "enabled", &args.user)?;
+        }
+        Command::Disable(args) => {
+            let disable = Change::Disable(args.user.clone());
+            change(&store, &disable, "disabled", &args.user)?;
+        }
         Command::Remove(args) => remove(&store, &args.user)?,
         Command::Import(args) => import::run(&store, &args)?,
         Command::List(args) => list::print(&store, &args)?,
@@ -155,12 +151,12 @@ fn change(store: &Store, change: &Change, done: &str, user: &str) -> anyhow::Res
     ))
 }
 
-/// What the gateway keeps of somebody goes by the name alone: whoever is given it next would have it.
+/// What the gateway keeps of somebody goes by the name: who is given it by hand next would have it.
 fn remove(store: &Store, user: &str) -> anyhow::Result<()> {
     change(store, &Change::Remove(user.into()), "removed", user)?;
     say(&format!(
-        "note: sessions of `{user}`, and passkeys and apps that they added, stay in `state` under that name; before somebody \
-         else is given it: `gatelatch user remove-totp {user} --all` and `gatelatch session end --user {user}`"
+        "note: what `{user}` added as second factors, and their sessions, stay in `state` until `gatelatch user remove-totp {user} \
+         --all` and `gatelatch session end --user {user}`; whoever is given the name by `gatelatch user add` has none of it"
     ))
 }
 
@@ -210,6 +206,7 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
         roles: roles.clone(),
         name,
         email,
+        created: Some(store::now()),
     };
     change(store, &Change::Add(vec![new]), "added", &user)?;
     note_unasked_roles(store, &roles)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::ambient;
 use crate::cli::load::shown;
 use crate::cli::load_request;
 use crate::config::edit::Change;
@@ -42,6 +43,11 @@ impl Store {
     pub(super) fn change(&self, change: &Change) -> anyhow::Result<()> {
         told(self.0.change(std::slice::from_ref(change))).map(drop)
     }
+}
+
+/// Since when a user who is added now has the name, as the file says it.
+pub(super) fn now() -> String {
+    humantime::format_rfc3339_seconds(ambient::wall_clock()).to_string()
 }
 
 /// Problems are shown with their places.

@@ -66,6 +66,9 @@ pub(in crate::config) static SERVER: Block = Block {
         Key::new("proxy_protocol", Kind::Either(&[BOOLEAN, Kind::Block(&PROXY_PROTOCOL)]),
             "Connections from `trusted_proxies` begin with a PROXY protocol header, version 1 or 2: `true`, or the block. It says who the client is; whose fields are believed depends on the proxy's own address.")
             .default(Shown::Flag(false)),
+        Key::new("preserve_header_case", BOOLEAN,
+            "Whether names of fields keep the spelling in which they came, both ways over HTTP/1.1: `Content-Type`. By default they are sent in lower case, as HAProxy and Envoy send them: no spelling means anything else (RFC 9110, section 5.1), and keeping it costs a tenth of a request.")
+            .default(Shown::Flag(false)),
         Key::new("workers", Kind::Either(&[Kind::Only(Shown::Text("auto")), Kind::Integer(1, 1024)]),
             "Worker threads; `auto` is one per core.").default(Shown::Text("auto")),
         Key::new("timeouts", Kind::Block(&SERVER_TIMEOUTS), ""),

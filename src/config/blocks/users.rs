@@ -20,6 +20,8 @@ pub(in crate::config) const AUTHELIA_ATTRIBUTES: [&str; 15] = [
     "picture", "zoneinfo", "locale", "phone_number", "phone_extension", "address", "extra",
 ];
 
+const MOMENT: Kind = Kind::Either(&[Kind::Pattern(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*Z$|\$\{"), Kind::Natural]);
+
 pub(in crate::config) static USER: Block = Block {
     name: "user",
     meaning: "One user.",
@@ -42,7 +44,10 @@ pub(in crate::config) static USER: Block = Block {
             "Keys of programs that act as this user; `gatelatch user add-key` makes them."),
         Key::new("claims", Kind::Map(Map::of(&Kind::Any).nullable()),
             "Further facts, copied into tokens and compared by `claims` of rules."),
-        Key::new("tokens_valid_after", Kind::Either(&[Kind::Pattern(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*Z$|\$\{"), Kind::Natural]),
+        Key::new("created", MOMENT,
+            "Since when the name is this user's, as `gatelatch user add` writes it: sessions, tokens and second factors from before are of somebody else who had the name, and do not count. A time in UTC, or seconds since 1970.")
+            .examples(&[Shown::Text("2026-01-01T00:00:00Z")]),
+        Key::new("tokens_valid_after", MOMENT,
             "Tokens from before this moment are refused: a time in UTC, or seconds since 1970.")
             .examples(&[Shown::Text("2026-01-01T00:00:00Z")]),
         unread(0), unread(1), unread(2), unread(3), unread(4), unread(5), unread(6), unread(7),

@@ -78,6 +78,8 @@ pub struct NewUser {
     pub name: Option<String>,
     /// `email`.
     pub email: Option<String>,
+    /// `created`, as written.
+    pub created: Option<String>,
 }
 
 /// An API key to be added.
@@ -282,6 +284,7 @@ impl NewUser {
             ("roles", Some(Fresh::texts(&self.roles))),
             ("name", text(&self.name)),
             ("email", text(&self.email)),
+            ("created", text(&self.created)),
         ];
         Fresh::map(fields)
     }

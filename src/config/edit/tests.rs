@@ -10,6 +10,7 @@ fn add(user: &str) -> Change {
         roles,
         name,
         email: None,
+        created: None,
     }])
 }
 
@@ -261,6 +262,7 @@ fn names_and_values_mean_what_was_typed() {
             roles: vec![text.to_owned()],
             name: Some(format!("{text} {{x}}, $$ ${{HOME}}")),
             email: Some(text.to_owned()),
+            created: None,
         };
         let edited = edit("users: {}\n", &Change::Add(vec![new]))
             .unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -324,6 +326,7 @@ fn several_users_are_added_at_once() {
             roles,
             name: None,
             email: None,
+            created: None,
         }
     };
     let all = || Change::Add(vec![new("ann"), new("ben")]);

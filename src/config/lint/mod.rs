@@ -27,7 +27,7 @@ pub(super) use self::sign_ins::sign_ins;
 pub(super) use self::trust::{clear_passwords, open_admin, wide_proxies};
 
 /// Every lint and why it is one. `allow_lints` of a rule, of a service or at the top level silences it there.
-pub const LINTS: [(Code, &str); 43] = [
+pub const LINTS: [(Code, &str); 45] = [
     (
         Code::NoSecret,
         "tokens end with the process, and replicas do not accept each other's",
@@ -177,6 +177,14 @@ pub const LINTS: [(Code, &str); 43] = [
     (
         Code::IdleMaxAge,
         "the rule lets every session of a browser in, however old it is",
+    ),
+    (
+        Code::IdlePasskeys,
+        "people find no way to add a key, or no key that works for the site",
+    ),
+    (
+        Code::UnsharedUsers,
+        "a password that one replica writes would be wrong at the others",
     ),
     (
         Code::IdleLimit,

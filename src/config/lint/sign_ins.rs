@@ -1,10 +1,10 @@
-//! Demands on the sign-in that everybody meets, or nobody.
+//! Demands on the sign-in that everybody meets, or nobody, and what people cannot use.
 
-use crate::access::{RuleId, ShortDuration};
+use crate::access::{HostPattern, RuleId, ShortDuration};
 use crate::config::code::Code;
 use crate::config::finding::Finding;
-use crate::config::places::Places;
-use crate::config::settings::{Config, Service};
+use crate::config::places::{Places, SignInPlaces};
+use crate::config::settings::{ChangePassword, Config, Service};
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::factors::SecondFactorPolicy;
@@ -15,22 +15,27 @@ use crate::session::StateSettings;
 const KEPT: &str = "write `state: file:/var/lib/gatelatch/state`, where people add their own, or give them one: `gatelatch user add-totp NAME`";
 
 /// Rules whose `max_age` no session of a browser ever reaches, and such as ask for a second factor that nobody can show, as
-/// `auth.login.second_factor` may, which stands at the span.
+/// `auth.login.second_factor` may; and what is offered to people who cannot use it.
 pub(in crate::config) fn sign_ins(
     config: &Config,
     places: &[Places],
-    second_factor: Option<Span>,
+    sign_in_places: &SignInPlaces,
 ) -> Vec<Finding> {
     let services = config.services.iter().zip(places);
     let found = services.flat_map(|(service, places)| {
         let idle = idle(service, places, config);
         idle.chain(unmeetable(service, places, config))
     });
-    second_factor
-        .and_then(|span| locked_out(config, span))
-        .into_iter()
-        .chain(found)
-        .collect()
+    let SignInPlaces {
+        second_factor,
+        change_password,
+        passkeys,
+    } = *sign_in_places;
+    let unmet = second_factor.and_then(|span| locked_out(config, span));
+    let unshared = change_password.and_then(|span| unshared_users(config, span));
+    let idle = passkeys.and_then(|span| idle_passkeys(config, span));
+    let whole = [unmet, unshared, idle].into_iter().flatten();
+    whole.chain(found).collect()
 }
 
 /// Whether nobody has a second factor, nor can add one: what people add would end with the process.
@@ -47,6 +52,43 @@ fn locked_out(config: &Config, span: Span) -> Option<Finding> {
     (is_asked && has_none(config)).then(|| {
         let message = "`auth.login.second_factor` is `required`, and nobody has one or can add one";
         Finding::warning(Code::NoSecondFactor, span, message.to_owned()).help(KEPT)
+    })
+}
+
+/// A password that one replica writes is not known to be in the list of another.
+fn unshared_users(config: &Config, span: Span) -> Option<Finding> {
+    let is_unsure = config.auth.change_password == ChangePassword::On
+        && matches!(config.state, StateSettings::Redis(_));
+    is_unsure.then(|| {
+        let message =
+            "nobody can change their password: replicas may have a user list each, and nothing says that it is one";
+        Finding::warning(Code::UnsharedUsers, span, message.to_owned()).help(
+            "write `change_password: shared` where all replicas read one file, on a volume that they share, or take it away",
+        )
+    })
+}
+
+/// Keys that nobody is asked for and nobody can add, or that are of no host's domain.
+fn idle_passkeys(config: &Config, span: Span) -> Option<Finding> {
+    let auth = &config.auth;
+    let passkeys = auth.passkeys.as_ref()?;
+    let finding = |message| Finding::warning(Code::IdlePasskeys, span, message);
+    if auth.second_factor == SecondFactorPolicy::Off {
+        let message = "nobody can add a passkey: `auth.login.second_factor` is `off`".to_owned();
+        return Some(finding(message).help("take `second_factor: off` away, or `passkeys`"));
+    }
+    let rp_id = passkeys.rp_id.as_ref()?;
+    let is_of_domain = |host: &HostPattern| match host.parent() {
+        Some(parent) => rp_id.covers(parent) || host.covers(rp_id.as_str()),
+        None => rp_id.covers(&host.to_string()),
+    };
+    let has_keys =
+        |service: &Service| service.hosts.is_empty() || service.hosts.iter().any(is_of_domain);
+    (!config.services.iter().any(has_keys)).then(|| {
+        let message = format!("no host has passkeys: none of `hosts` is `{rp_id}` or below it");
+        finding(message).help(
+            "write the domain that the hosts have in common, or leave `rp_id` out: then each host has keys of its own",
+        )
     })
 }
 
@@ -102,9 +144,8 @@ fn idle<'c>(
                 ShortDuration(longest)
             );
             let finding = Finding::warning(Code::IdleMaxAge, span, message);
-            finding
-                .about([span, places.service])
-                .help("write a shorter `max_age`, or take it away")
+            let finding = finding.about([span, places.service]);
+            finding.help("write a shorter `max_age`, or take it away")
         })
     })
 }

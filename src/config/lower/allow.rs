@@ -352,23 +352,21 @@ fn claim(entry: &Entry, parameters: Parameters<'_>, reader: &mut Reader<'_>) -> 
     let (scalar, text) = reader.scalar(entry, EXPECTED)?;
     let value = match scalar {
         Scalar::Text => match parameter(&text, entry.node.span, parameters, reader)? {
-            Some(name) => {
-                return Some(ClaimMatch {
-                    name: entry.key.clone(),
-                    expected: Expected::Parameter(name),
-                });
-            }
-            None => Some(ClaimValue::Text(text.into())),
+            Some(name) => Some(Expected::Parameter(name)),
+            None => Some(Expected::Value(ClaimValue::Text(text.into()))),
         },
-        Scalar::Boolean(value) => Some(ClaimValue::Boolean(value)),
-        Scalar::Integer(number) => i64::try_from(number).ok().map(ClaimValue::Integer),
+        Scalar::Boolean(value) => Some(Expected::Value(ClaimValue::Boolean(value))),
+        Scalar::Integer(number) => {
+            let number = i64::try_from(number).ok();
+            number.map(|number| Expected::Value(ClaimValue::Integer(number)))
+        }
         Scalar::Nothing | Scalar::Real(_) => None,
     };
     if value.is_none() {
         reader.wrong_type(entry, EXPECTED);
     }
-    value.map(|value| ClaimMatch {
+    value.map(|expected| ClaimMatch {
         name: entry.key.clone(),
-        expected: Expected::Value(value),
+        expected,
     })
 }

@@ -12,17 +12,17 @@ use super::keys::{self, Keys};
 use super::ldap;
 use super::login::login;
 use super::passkeys::passkeys;
-use super::providers::{self, LoweredProviders, providers};
+use super::providers::{self, providers};
 use super::session::session;
 use super::upstream::SystemRoots;
 use super::{Defaults, UsersFile, distinct, label};
 use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::finding::Finding;
-use crate::config::places::ProviderPlaces;
+use crate::config::places::{ProviderPlaces, SignInPlaces};
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::{Auth, Issuer, Server, Token};
+use crate::config::settings::{Auth, Issuer, Origin, Server, Token};
 use crate::config::span::Span;
 use crate::config::value::{is_plain_path, show_duration};
 use crate::config::yaml::Entry;
@@ -59,10 +59,7 @@ pub(super) struct Lowered {
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
     pub(super) providers: Vec<ProviderPlaces>,
-    /// Where keys of people are configured.
-    pub(super) passkeys: Option<Span>,
-    /// Where `login.second_factor` stands; `None` where it does not.
-    pub(super) second_factor: Option<Span>,
+    pub(super) sign_in_places: SignInPlaces,
 }
 
 /// The `auth` block.
@@ -77,14 +74,11 @@ pub(super) fn auth(
     let mut section = section.unwrap_or_else(|| Section::new(root, Vec::new(), &blocks::AUTH));
     let (path, users_file, token_paths) = places(&mut section, reader);
     let (token, roles_claim) = own_token(&mut section, defaults, reader);
-    let Trusted {
-        issuers,
-        ldap,
-        providers,
-    } = trusted(&mut section, token.as_ref(), roots, reader);
+    let trusted = trusted(&mut section, token.as_ref(), roots, reader);
+    let (provider_places, provider_origins) = (trusted.provider_places, trusted.provider_origins);
     let session = session(section.take("session"), reader);
     let (passkeys, passkeys_span) = passkeys(section.take("passkeys"), reader).unzip();
-    let login = login(section.take("login"), reader);
+    let login = login(section.take("login"), passkeys_span, reader);
     let verify = section.choice("verify", blocks::VERIFY, reader);
     let credentials =
         credentials(section.take("credentials"), (None, server), reader).unwrap_or_default();
@@ -93,45 +87,39 @@ pub(super) fn auth(
     let metadata = section.take("resource_metadata");
     let metadata = metadata.and_then(|entry| resource_metadata(entry, reader));
     section.finish(reader);
-    let second_factor = login.second_factor_place;
-    let auth = token
-        .zip(issuers)
-        .zip(providers.settings)
-        .zip(ldap)
-        .zip(clients)
-        .map(|((((token, issuers), settings), ldap), clients)| {
-            let metadata =
-                metadata.map(|one| with_default_servers(one, &issuers, &settings, reader));
-            Auth {
-                path: path.clone(),
-                token_paths: token_paths.unwrap_or_default(),
-                token,
-                issuers,
-                ldap,
-                providers: settings,
-                provider_origins: providers.origins,
-                session,
-                passkeys,
-                attempts: login.attempts,
-                change_password: login.change_password,
-                second_factor: login.second_factor,
-                theme: login.theme,
-                verify: verify.unwrap_or_default(),
-                credentials,
-                cors: cors.flatten(),
-                clients,
-                resource_metadata: metadata,
-            }
-        });
+    let sign_in_places = login.places;
+    let complete = token.zip(trusted.settings).zip(clients);
+    let auth = complete.map(|((token, (issuers, ldap, providers)), clients)| {
+        let metadata = metadata.map(|one| with_default_servers(one, &issuers, &providers, reader));
+        Auth {
+            path: path.clone(),
+            token_paths: token_paths.unwrap_or_default(),
+            token,
+            issuers,
+            ldap,
+            providers,
+            provider_origins,
+            session,
+            passkeys,
+            attempts: login.attempts,
+            change_password: login.change_password,
+            second_factor: login.second_factor,
+            theme: login.theme,
+            verify: verify.unwrap_or_default(),
+            credentials,
+            cors: cors.flatten(),
+            clients,
+            resource_metadata: metadata,
+        }
+    });
     Lowered {
         auth,
         credentials,
         path,
         users_file,
         roles_claim,
-        providers: providers.places,
-        second_factor,
-        passkeys: passkeys_span,
+        providers: provider_places,
+        sign_in_places,
     }
 }
 
@@ -161,11 +149,19 @@ fn own_token(
     lower_token(token, defaults, reader)
 }
 
-/// Whose word counts beside that of the user list; `None` where it was refused.
+/// Those of issuers, of the directory and of providers.
+type TrustedSettings = (
+    Vec<Issuer>,
+    Option<LdapSettings>,
+    Vec<Arc<ProviderSettings>>,
+);
+
+/// Whose word counts beside that of the user list.
 struct Trusted {
-    issuers: Option<Vec<Issuer>>,
-    ldap: Option<Option<LdapSettings>>,
-    providers: LoweredProviders,
+    /// `None` where one of them was refused.
+    settings: Option<TrustedSettings>,
+    provider_places: Vec<ProviderPlaces>,
+    provider_origins: Vec<Origin>,
 }
 
 fn trusted(
@@ -175,29 +171,33 @@ fn trusted(
     reader: &mut Reader<'_>,
 ) -> Trusted {
     let issuers = section.take("trusted_issuers");
-    let issuers = issuers.map(|entry| issuers::issuers(entry, own, reader));
+    let issuers = issuers.map_or(Some(Vec::new()), |entry| {
+        issuers::issuers(entry, own, reader)
+    });
     let ldap = ldap::ldap(section.take("ldap"), roots, reader);
     let shared = providers::Shared { own, roots };
+    let providers = providers(section.take("providers"), &shared, reader);
+    let settings = || Some((issuers?, ldap?, providers.settings?));
     Trusted {
-        issuers: issuers.unwrap_or(Some(Vec::new())),
-        ldap,
-        providers: providers(section.take("providers"), &shared, reader),
+        settings: settings(),
+        provider_places: providers.places,
+        provider_origins: providers.origins,
     }
 }
 
 /// Where nothing else is written, clients get their tokens from whoever issues those that count.
 fn with_default_servers(
-    (metadata, span): (ResourceMetadata, Span),
+    (mut metadata, span): (ResourceMetadata, Span),
     issuers: &[Issuer],
     providers: &[Arc<ProviderSettings>],
     reader: &mut Reader<'_>,
 ) -> ResourceMetadata {
-    if !metadata.authorization_servers.is_empty() {
+    let servers = &mut metadata.authorization_servers;
+    if !servers.is_empty() {
         return metadata;
     }
     let trusted = issuers.iter().map(|issuer| &issuer.settings.issuer);
     let named = trusted.chain(providers.iter().map(|provider| &provider.issuer));
-    let mut servers: Vec<String> = Vec::new();
     for issuer in named.filter(|issuer| is_issuer_url(issuer)) {
         if !servers.contains(issuer) {
             servers.push(issuer.clone());
@@ -206,10 +206,7 @@ fn with_default_servers(
     if servers.is_empty() {
         warn_without_server(span, reader);
     }
-    ResourceMetadata {
-        authorization_servers: servers,
-        ..metadata
-    }
+    metadata
 }
 
 fn users_file(entry: Option<Entry>, reader: &mut Reader<'_>) -> UsersFile {
@@ -243,25 +240,17 @@ fn token_paths(entry: Entry, own: &str, reader: &mut Reader<'_>) -> Option<Vec<S
     let items = reader.list(entry)?;
     distinct(&items, reader, |item, reader| {
         let path = own_path(item, reader)?;
-        if path
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        {
-            let message =
-                format!("`{path}` lies under `auth.path`, where the gateway answers anyway");
-            reader.report(
-                Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"),
-            );
-            return None;
-        }
-        if [JWKS_PATH, SERVER_METADATA_PATH, RESOURCE_PATH].contains(&&*path) {
-            let message = format!("`{path}` is where the gateway answers anyway");
-            reader.report(
-                Finding::error(Code::ReservedPath, item.node.span, message).help("take it away"),
-            );
-            return None;
-        }
-        Some(path)
+        let below = path.strip_prefix(own);
+        let message = if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+            format!("`{path}` lies under `auth.path`, where the gateway answers anyway")
+        } else if [JWKS_PATH, SERVER_METADATA_PATH, RESOURCE_PATH].contains(&&*path) {
+            format!("`{path}` is where the gateway answers anyway")
+        } else {
+            return Some(path);
+        };
+        let finding = Finding::error(Code::ReservedPath, item.node.span, message);
+        reader.report(finding.help("take it away"));
+        None
     })
 }
 

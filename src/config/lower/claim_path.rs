@@ -21,15 +21,20 @@ pub(super) fn claim_path(entry: &Entry, reader: &mut Reader<'_>) -> Option<Claim
         }
     };
     if let Some(other) = path.alternative() {
-        let message = format!(
-            "each dot of `{}` leads into another map of the token, and dots may be part of a name",
-            entry.key
-        );
-        let help = format!(
-            "put the name that holds dots in quotes, such as `{other}`; quotes around any name say that no other holds dots"
-        );
-        let finding = Finding::warning(Code::AmbiguousClaim, entry.node.span, message);
-        reader.report(finding.help(help));
+        warn_of_dots(entry, &other, reader);
     }
     Some(path)
+}
+
+/// `other` is the path that may be meant as well.
+fn warn_of_dots(entry: &Entry, other: &str, reader: &mut Reader<'_>) {
+    let message = format!(
+        "each dot of `{}` leads into another map of the token, and dots may be part of a name",
+        entry.key
+    );
+    let help = format!(
+        "put the name that holds dots in quotes, such as `{other}`; quotes around any name say that no other holds dots"
+    );
+    let finding = Finding::warning(Code::AmbiguousClaim, entry.node.span, message);
+    reader.report(finding.help(help));
 }

@@ -71,17 +71,11 @@ fn headers(entries: Vec<Entry>, reader: &mut Reader<'_>) -> Vec<IdentityHeader> 
             .iter()
             .find(|(other, _)| folded(&other.name) == folded(&name));
         if let Some((other, first)) = twin {
-            let message = format!(
-                "`{}` is the same header as `{}` to many servers",
-                shown(&entry.key),
-                other.name
-            );
+            let (key, other) = (shown(&entry.key), &other.name);
+            let message = format!("`{key}` is the same header as `{other}` to many servers");
             let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
-            reader.report(
-                finding
-                    .note(*first, "first given here")
-                    .help("take one of them away"),
-            );
+            let finding = finding.note(*first, "first given here");
+            reader.report(finding.help("take one of them away"));
         } else {
             headers.push((IdentityHeader { name, field }, entry.key_span));
         }

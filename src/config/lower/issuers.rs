@@ -182,24 +182,18 @@ fn names(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<String>> {
 /// Shared secrets and key pairs do not mix: a token must not choose between them.
 fn algorithms(entry: Entry, reader: &mut Reader<'_>) -> Option<Vec<Algorithm>> {
     let span = entry.node.span;
-    let items = reader.filled_list(
-        entry,
-        "write the algorithms that the issuer signs with, such as `[RS256]`",
-    )?;
+    let help = "write the algorithms that the issuer signs with, such as `[RS256]`";
+    let items = reader.filled_list(entry, help)?;
     let mut algorithms: Vec<Algorithm> = Vec::new();
     // the two names of Ed25519 are one algorithm, and one key
     for algorithm in distinct(&items, reader, algorithm)? {
-        if !algorithms
-            .iter()
-            .any(|other| other.is_same_signature(algorithm))
-        {
+        let mut known = algorithms.iter();
+        if !known.any(|other| other.is_same_signature(algorithm)) {
             algorithms.push(algorithm);
         }
     }
-    let symmetric = algorithms
-        .iter()
-        .filter(|algorithm| algorithm.is_symmetric())
-        .count();
+    let symmetric = algorithms.iter().filter(|one| one.is_symmetric());
+    let symmetric = symmetric.count();
     if symmetric != 0 && symmetric != algorithms.len() {
         let message = "algorithms with shared secrets and with key pairs for one issuer";
         let help = "write only those that the issuer signs with, such as `[RS256]`";

@@ -7,6 +7,7 @@ use crate::config::blocks;
 use crate::config::code::Code;
 use crate::config::files::reason;
 use crate::config::finding::Finding;
+use crate::config::places::SignInPlaces;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::ChangePassword;
@@ -23,11 +24,16 @@ pub(super) struct Login {
     pub(super) attempts: AttemptLimits,
     pub(super) change_password: ChangePassword,
     pub(super) second_factor: SecondFactorPolicy,
-    /// Where it is said; `None` where it is not.
-    pub(super) second_factor_place: Option<Span>,
+    /// Where it stands, with the keys of people.
+    pub(super) places: SignInPlaces,
 }
 
-pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
+/// The block; `passkeys` is where that of their keys stands.
+pub(super) fn login(
+    entry: Option<Entry>,
+    passkeys: Option<Span>,
+    reader: &mut Reader<'_>,
+) -> Login {
     let section = entry.and_then(|entry| reader.section(entry, &blocks::LOGIN));
     let Some(mut section) = section else {
         return Login {
@@ -35,7 +41,10 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
             attempts: AttemptLimits::default(),
             change_password: ChangePassword::Off,
             second_factor: SecondFactorPolicy::default(),
-            second_factor_place: None,
+            places: SignInPlaces {
+                passkeys,
+                ..SignInPlaces::default()
+            },
         };
     };
     let page = section.boolean("page", reader).unwrap_or(true);
@@ -47,9 +56,16 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
         templates(&entry, &mut theme, reader);
     }
     let attempts = attempts(&mut section, reader);
-    let change_password = section.choice("change_password", blocks::CHANGE_PASSWORD, reader);
+    let change_password = section.take("change_password");
     let second_factor = section.take("second_factor");
-    let second_factor_place = second_factor.as_ref().map(|entry| entry.key_span);
+    let place = |entry: &Option<Entry>| entry.as_ref().map(|entry| entry.key_span);
+    let places = SignInPlaces {
+        second_factor: place(&second_factor),
+        change_password: place(&change_password),
+        passkeys,
+    };
+    let change_password =
+        change_password.and_then(|entry| reader.choice(&entry, blocks::CHANGE_PASSWORD));
     let second_factor =
         second_factor.and_then(|entry| reader.choice(&entry, blocks::SECOND_FACTOR));
     section.finish(reader);
@@ -58,7 +74,7 @@ pub(super) fn login(entry: Option<Entry>, reader: &mut Reader<'_>) -> Login {
         attempts,
         change_password: change_password.unwrap_or_default(),
         second_factor: second_factor.unwrap_or_default(),
-        second_factor_place,
+        places,
     }
 }
 

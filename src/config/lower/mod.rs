@@ -46,7 +46,7 @@ use super::blocks;
 use super::cases::Case;
 use super::code::Code;
 use super::finding::Finding;
-use super::places::{Places, ProviderPlaces};
+use super::places::{Places, ProviderPlaces, SignInPlaces};
 use super::reader::Reader;
 use super::section::Section;
 use super::settings::{Auth, Config, Log, Origin, Server, Service};
@@ -81,7 +81,7 @@ pub(super) struct Draft {
     router: Option<Router>,
     pub(super) places: Vec<Places>,
     pub(super) provider_places: Vec<ProviderPlaces>,
-    second_factor: Option<Span>,
+    sign_in_places: SignInPlaces,
     pub(super) cases: Vec<Case>,
     pub(super) users_file: UsersFile,
     pub(super) roles_claim: ClaimPath,
@@ -102,8 +102,7 @@ pub(super) struct Finished {
     pub(super) config: Config,
     pub(super) places: Vec<Places>,
     pub(super) provider_places: Vec<ProviderPlaces>,
-    /// Where `auth.login.second_factor` stands; `None` where it does not.
-    pub(super) second_factor: Option<Span>,
+    pub(super) sign_in_places: SignInPlaces,
     pub(super) cases: Vec<Case>,
 }
 
@@ -138,7 +137,7 @@ impl Draft {
             config,
             places: self.places,
             provider_places: self.provider_places,
-            second_factor: self.second_factor,
+            sign_in_places: self.sign_in_places,
             cases: self.cases,
         })
     }
@@ -155,8 +154,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let mut top = reader
         .section(root, &blocks::GATEWAY)
         .unwrap_or_else(|| Section::new(span, Vec::new(), &blocks::GATEWAY));
-    let server_entry = top.take("server");
-    let server = server::server(server_entry, defaults.cores, reader);
+    let server = server::server(top.take("server"), defaults.cores, reader);
     let admin = admin::admin(top.take("admin"), &server.listen, reader);
     let log = server::log(top.take("log"), reader);
     let roots = upstream::SystemRoots::default();
@@ -165,7 +163,8 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let (inline, file) = (top.take("state"), top.take("state_file"));
     let stated = inline.as_ref().or(file.as_ref());
     let state_origin = stated.map(|entry| reader.origin(entry.key_span));
-    let state = passkeys::durable(auth.passkeys, state::state(inline, file, reader), reader);
+    let state = state::state(inline, file, reader);
+    let state = passkeys::durable(auth.sign_in_places.passkeys, state, reader);
     let services = top.require(
         reader,
         "services",
@@ -199,7 +198,7 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
         router: lowered.router,
         places: lowered.places,
         provider_places: auth.providers,
-        second_factor: auth.second_factor,
+        sign_in_places: auth.sign_in_places,
         cases,
         users_file: auth.users_file,
         roles_claim: auth.roles_claim,
@@ -209,31 +208,19 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
 /// Roles, users and rule names: short, and without characters that look like nothing.
 fn label(entry: &Entry, reader: &mut Reader<'_>) -> Option<String> {
     let text = reader.filled_text(entry)?;
-    if text.trim() != text {
-        reader.invalid(
-            entry,
-            "a text without spaces around it",
-            format!("write `{}`", text.trim()),
-        );
-        return None;
-    }
-    if text.chars().any(char::is_control) {
-        reader.invalid(
-            entry,
-            "a text without control characters",
-            "write it in one line".to_owned(),
-        );
-        return None;
-    }
-    if text.len() > 255 {
-        reader.invalid(
-            entry,
-            "at most 255 bytes",
-            "choose a shorter one".to_owned(),
-        );
-        return None;
-    }
-    Some(text)
+    let (expected, help) = if text.trim() != text {
+        let help = format!("write `{}`", text.trim());
+        ("a text without spaces around it", help)
+    } else if text.chars().any(char::is_control) {
+        let help = "write it in one line".to_owned();
+        ("a text without control characters", help)
+    } else if text.len() > 255 {
+        ("at most 255 bytes", "choose a shorter one".to_owned())
+    } else {
+        return Some(text);
+    };
+    reader.invalid(entry, expected, help);
+    None
 }
 
 /// A list of roles, each once; `None` where one of them is refused.
@@ -263,11 +250,8 @@ fn distinct<T: PartialEq>(
         if let Some((_, first)) = values.iter().find(|(other, _)| *other == value) {
             let message = format!("{} is given twice in `{}`", reader.written(item), item.key);
             let finding = Finding::error(Code::InvalidValue, item.node.span, message);
-            reader.report(
-                finding
-                    .note(*first, "first given here")
-                    .help("take one of them away"),
-            );
+            let finding = finding.note(*first, "first given here");
+            reader.report(finding.help("take one of them away"));
             complete = false;
         } else {
             values.push((value, item.node.span));

@@ -40,6 +40,9 @@ pub(super) fn server(entry: Option<Entry>, cores: usize, reader: &mut Reader<'_>
     if let Some(entry) = section.take("trusted_proxies") {
         server.trusted_proxies = trusted_proxies(entry, reader).unwrap_or_default();
     }
+    if let Some(preserve) = section.boolean("preserve_header_case", reader) {
+        server.preserve_header_case = preserve;
+    }
     if let Some(workers) = section
         .take("workers")
         .and_then(|entry| workers(&entry, cores, reader))
@@ -81,6 +84,7 @@ fn default_server(cores: usize) -> Server {
         trusted_proxies: Vec::new(),
         forwarded: ForwardedFields::default(),
         proxy_protocol: None,
+        preserve_header_case: false,
         workers: cores.max(1),
         timeouts: ServerTimeouts {
             handshake: Duration::from_secs(10),
@@ -245,9 +249,8 @@ pub(super) fn log(entry: Option<Entry>, reader: &mut Reader<'_>) -> Log {
     if let Some(access) = section.boolean("access", reader) {
         log.access = access;
     }
-    log.audit = section
-        .take("audit")
-        .and_then(|entry| audit(&entry, reader));
+    let entry = section.take("audit");
+    log.audit = entry.and_then(|entry| audit(&entry, reader));
     section.finish(reader);
     log
 }

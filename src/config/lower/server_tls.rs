@@ -56,26 +56,21 @@ struct Chain {
 fn chain(entry: &Entry, reader: &mut Reader<'_>) -> Option<Chain> {
     let chain = certificates(entry, CHAIN, reader)?;
     if let Err(error) = check_validity(&chain.certificates[0], ambient::unix_seconds()) {
+        let file = &chain.file;
         match error {
             Validity::Unreadable => {
                 let message = format!(
-                    "the first certificate of `{}` is no X.509 certificate of version 3",
-                    chain.file
+                    "the first certificate of `{file}` is no X.509 certificate of version 3"
                 );
-                reader.report(
-                    Finding::error(Code::InvalidCertificate, entry.node.span, message).help(CHAIN),
-                );
+                let finding = Finding::error(Code::InvalidCertificate, entry.node.span, message);
+                reader.report(finding.help(CHAIN));
                 return None;
             }
             Validity::Elsewhen(when) => {
-                let message = format!(
-                    "the certificate of `{}` {when}: clients will refuse it",
-                    chain.file
-                );
+                let message = format!("the certificate of `{file}` {when}: clients will refuse it");
                 let finding = Finding::warning(Code::ExpiredCertificate, entry.node.span, message);
-                reader.report(
-                    finding.help("put a new one in its place; it is read without a restart"),
-                );
+                let help = "put a new one in its place; it is read without a restart";
+                reader.report(finding.help(help));
             }
         }
     }
@@ -159,17 +154,11 @@ enum Validity {
 /// Holds a certificate against the clock. Its signature is for the clients to check: no authority is trusted here.
 fn check_validity(certificate: &CertificateDer<'_>, now: u64) -> Result<(), Validity> {
     let parsed = ParsedCertificate::try_from(certificate).map_err(|_| Validity::Unreadable)?;
-    let algorithms = aws_lc_rs::default_provider()
-        .signature_verification_algorithms
-        .all;
+    let provider = aws_lc_rs::default_provider();
+    let algorithms = provider.signature_verification_algorithms.all;
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-    let verdict = verify_server_cert_signed_by_trust_anchor(
-        &parsed,
-        &RootCertStore::empty(),
-        &[],
-        now,
-        algorithms,
-    );
+    let roots = RootCertStore::empty();
+    let verdict = verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], now, algorithms);
     match verdict {
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => Err(
             Validity::Elsewhen(format!("has expired on {}", date(not_after))),

@@ -16,12 +16,13 @@ use crate::config::lint::{self, PlacedRate};
 use crate::config::places::Places;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
-use crate::config::settings::{Server, Service};
+use crate::config::settings::{Origin, Server, Service};
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::value::is_plain_path;
 use crate::config::yaml::{Entry, Value};
 use crate::rates::ServiceRates;
+use crate::upstream::Settings as UpstreamSettings;
 use crate::wire::{AcceptedCredentials, CacheMode, Cors, IdentitySettings, ResponseFields};
 
 /// What the rest of the file says that every service is checked against.
@@ -50,15 +51,10 @@ pub(super) fn services(entry: Entry, shared: &Shared<'_>, reader: &mut Reader<'_
         return Lowered::default();
     };
     if entries.is_empty() {
-        let finding = Finding::error(
-            Code::EmptyValue,
-            span,
-            "`services` is empty: there is nothing to forward to",
-        );
-        reader.report(
-            finding
-                .help("write `services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }`"),
-        );
+        let message = "`services` is empty: there is nothing to forward to";
+        let finding = Finding::error(Code::EmptyValue, span, message);
+        let help = "write `services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }`";
+        reader.report(finding.help(help));
         return Lowered::default();
     }
     let entries = without_dedented(entries, reader);
@@ -152,6 +148,24 @@ fn own_credentials(
     credentials(entry, (Some(service), shared.server), reader).unwrap_or(shared.credentials)
 }
 
+/// The upstream, and where each of its servers stands.
+fn own_upstream(
+    section: &mut Section,
+    shared: &Shared<'_>,
+    reader: &mut Reader<'_>,
+) -> (Option<UpstreamSettings>, Vec<Origin>) {
+    let Some(entry) = section.require(reader, "upstream", "http://127.0.0.1:9000") else {
+        return (None, Vec::new());
+    };
+    let servers = reader.origins(&upstream::places(&entry));
+    let settings = upstream::upstream(entry, &shared.roots, reader);
+    let settings = settings.map(|settings| UpstreamSettings {
+        preserve_header_case: shared.server.preserve_header_case,
+        ..settings
+    });
+    (settings, servers)
+}
+
 /// `None` where something that the service cannot do without was refused.
 fn service(
     entry: Entry,
@@ -166,9 +180,7 @@ fn service(
     let strip_path = flag(&mut section, "strip_path", reader);
     let case = case_rule(&mut section, reader);
     let paths = paths(&mut section, span, reader);
-    let upstream = section.require(reader, "upstream", "http://127.0.0.1:9000");
-    let servers = upstream.as_ref().map(upstream::places).unwrap_or_default();
-    let upstream = upstream.and_then(|entry| upstream::upstream(entry, &shared.roots, reader));
+    let (upstream, servers) = own_upstream(&mut section, shared, reader);
     let fields = fields(&mut section, reader);
     let body_limit = own_body_limit(&mut section, (span, shared.body_limit), reader);
     let mode = rules::mode(&mut section, &[span], reader).unwrap_or_default();
@@ -181,15 +193,11 @@ fn service(
         auth_path: shared.auth_path,
         paths,
     };
-    let rate = rate::rate(&mut section, reader);
-    let lowered = rules::rules(section.take("rules"), &place, reader);
-    lint_rates(rate, &lowered, &place, reader);
-    let (rates, spans) = (service_rates(rate, &lowered), lowered.spans);
+    let (rules, rates) = rules_and_rates(&mut section, &place, reader);
     allow_lints(section.take("allow_lints"), Some(span), reader);
     let credentials = own_credentials(&mut section, span, shared, reader);
     let login_redirect = section.boolean("login_redirect", reader);
-    let openapi = section.take("openapi");
-    let document = openapi.and_then(|entry| document(entry, mount.as_ref(), reader));
+    let document = document(section.take("openapi"), mount.as_ref(), reader);
     section.finish(reader);
     let service = Service {
         name: name.into_string(),
@@ -197,12 +205,12 @@ fn service(
         mount: mount?,
         strip_path,
         paths,
-        policy: lowered.policy?,
-        origins: spans.iter().map(|span| reader.origin(*span)).collect(),
+        policy: rules.policy?,
+        origins: reader.origins(&rules.spans),
         rates,
         mode,
         upstream: upstream?,
-        servers: servers.iter().map(|span| reader.origin(*span)).collect(),
+        servers,
         identity: fields.identity?,
         cors: fields.cors?,
         response_fields: fields.response?,
@@ -215,17 +223,26 @@ fn service(
     };
     let places = Places {
         service: span,
-        rules: spans,
+        rules: rules.spans,
     };
     Some((service, places))
 }
 
-fn service_rates(service: Option<PlacedRate>, rules: &rules::LoweredRules) -> ServiceRates {
+/// `rules`, and the `rate` of the service and of each of them.
+fn rules_and_rates(
+    section: &mut Section,
+    place: &rules::Place<'_>,
+    reader: &mut Reader<'_>,
+) -> (rules::LoweredRules, ServiceRates) {
+    let service = rate::rate(section, reader);
+    let rules = rules::rules(section.take("rules"), place, reader);
+    lint_rates(service, &rules, place, reader);
     let rate = |placed: PlacedRate| placed.rate;
-    ServiceRates {
+    let rates = ServiceRates {
         service: service.map(rate),
         rules: rules.rates.iter().map(|one| one.map(rate)).collect(),
-    }
+    };
+    (rules, rates)
 }
 
 fn lint_rates(
@@ -397,24 +414,25 @@ fn path_options(mut section: Section, service: Span, reader: &mut Reader<'_>) ->
 }
 
 /// `openapi`: a path of the service, as clients ask for it.
-fn document(entry: Entry, mount: Option<&Mount>, reader: &mut Reader<'_>) -> Option<String> {
-    let mut section = reader.section(entry, &blocks::OPENAPI)?;
+fn document(
+    entry: Option<Entry>,
+    mount: Option<&Mount>,
+    reader: &mut Reader<'_>,
+) -> Option<String> {
+    let mut section = reader.section(entry?, &blocks::OPENAPI)?;
     let entry = section.require(reader, "path", "/openapi.json");
     section.finish(reader);
     let entry = entry?;
     let text = reader.text(&entry)?;
     if !is_plain_path(&text) {
-        let help =
-            "write a path such as `/openapi.json`: letters, digits, `-`, `.`, `_`, `~`".to_owned();
-        reader.invalid(&entry, "a plain absolute path", help);
+        let help = "write a path such as `/openapi.json`: letters, digits, `-`, `.`, `_`, `~`";
+        reader.invalid(&entry, "a plain absolute path", help.to_owned());
         return None;
     }
     let path = RequestPath::parse(&text, PathOptions::default()).ok()?;
     if let Some(mount) = mount.filter(|mount| !path.lies_under(mount)) {
-        let help = format!(
-            "write the path as clients ask for it: `{}{text}`",
-            mount.source().trim_end_matches('/')
-        );
+        let mount = mount.source().trim_end_matches('/');
+        let help = format!("write the path as clients ask for it: `{mount}{text}`");
         reader.invalid(&entry, "a path of this service", help);
         return None;
     }

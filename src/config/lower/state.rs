@@ -42,20 +42,14 @@ fn store(
     reader: &mut Reader<'_>,
 ) -> Option<StateSettings> {
     let (span, text) = reader.half_secret(inline, file)?;
-    let folder = reader
-        .path_of(span)
-        .parent()
-        .unwrap_or(Path::new(""))
-        .to_owned();
+    let folder = reader.path_of(span).parent();
+    let folder = folder.unwrap_or(Path::new("")).to_owned();
     let help = match StateSettings::parse(text.trim(), &folder) {
         Ok(settings) => return Some(settings),
         Err(help) => help,
     };
-    let finding = Finding::error(
-        Code::InvalidValue,
-        span,
-        "`state` expects `memory`, a file or a Redis",
-    );
+    let message = "`state` expects `memory`, a file or a Redis";
+    let finding = Finding::error(Code::InvalidValue, span, message);
     // a URL may hold a password, well formed or not; a single word does not
     reader.report(if text.contains(':') {
         finding.conceal(span).help(help)

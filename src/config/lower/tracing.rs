@@ -90,11 +90,8 @@ fn collector_of(entry: &Entry, reader: &mut Reader<'_>) -> Option<Uri> {
 
 fn authorities(entry: &Entry, secure: bool, reader: &mut Reader<'_>) -> Option<TlsSettings> {
     if !secure {
-        let finding = Finding::error(
-            Code::InvalidValue,
-            entry.key_span,
-            "`ca` is given, but `otlp` is not `https://`",
-        );
+        let message = "`ca` is given, but `otlp` is not `https://`";
+        let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
         reader.report(finding.help("write `https://` where TLS is spoken, or take `ca` away"));
         return None;
     }
@@ -142,15 +139,11 @@ fn share(entry: &Entry, reader: &mut Reader<'_>) -> Option<f64> {
 
 /// What the collector asks of its clients. Every value is a secret, with the three spellings of one.
 fn headers(entry: Entry, reader: &mut Reader<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let (files, inline): (Vec<Entry>, Vec<Entry>) = reader
-        .map(entry)
-        .unwrap_or_default()
-        .into_iter()
-        .partition(|entry| entry.key.ends_with(FILE));
-    let mut pairs: Vec<(Option<Entry>, Option<Entry>)> = inline
-        .into_iter()
-        .map(|entry| (Some(entry), None))
-        .collect();
+    let entries = reader.map(entry).unwrap_or_default().into_iter();
+    let (files, inline): (Vec<Entry>, Vec<Entry>) =
+        entries.partition(|entry| entry.key.ends_with(FILE));
+    let inline = inline.into_iter().map(|entry| (Some(entry), None));
+    let mut pairs: Vec<(Option<Entry>, Option<Entry>)> = inline.collect();
     for file in files {
         let name = file.key.trim_end_matches(FILE);
         let own = |(inline, _): &&mut (Option<Entry>, _)| {

@@ -67,6 +67,7 @@ pub(super) fn upstream(
         retries,
         host,
         tls,
+        preserve_header_case: false,
         servers,
     })
 }

@@ -13,6 +13,7 @@ use crate::config::code::Code;
 use crate::config::finding::Finding;
 use crate::config::reader::Reader;
 use crate::config::scalar::Scalar;
+use crate::config::section::Section;
 use crate::config::shown::shown;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
@@ -43,30 +44,25 @@ pub(super) fn user(
 ) -> Option<User> {
     let subject = subject(&entry, reader);
     let mut section = reader.section(entry, &blocks::USER)?;
-    let (inline, file) = (section.take("password"), section.take("password_file"));
     let name = subject.as_deref().unwrap_or("NAME");
-    let password = reader
-        .secret(inline, file)
-        .and_then(|(span, text)| password((name, span), &text, notes, reader));
-    let totp = section.take("totp");
-    let totp = reader
-        .secret(totp, None)
-        .and_then(|(span, text)| totp_secret((name, span), &text, reader));
+    let password = password(&mut section, name, notes, reader);
+    let totp = totp_secret(section.take("totp"), name, reader);
     let roles = section
         .either(reader, "roles", "groups")
         .and_then(|entry| roles(entry, reader, None));
     let name = section
         .either(reader, "name", "displayname")
         .and_then(|entry| label(&entry, reader));
-    let email = section.take("email");
-    let email = email.and_then(|entry| label(&entry, reader));
+    let email = section
+        .take("email")
+        .and_then(|entry| label(&entry, reader));
     let disabled = section.boolean("disabled", reader).unwrap_or(false);
     let claims = section
         .take("claims")
         .and_then(|entry| claims(entry, roles_claim, reader))
         .unwrap_or_default();
-    let tokens_valid_after = section.take("tokens_valid_after");
-    let tokens_valid_after = tokens_valid_after.and_then(|entry| second(&entry, reader));
+    let tokens_valid_after = moment(section.take("tokens_valid_after"), reader);
+    let created = moment(section.take("created"), reader);
     let api_keys = section.take("api_keys");
     let api_keys = api_keys.map(|entry| api_keys::api_keys(entry, keys, reader));
     for attribute in blocks::AUTHELIA_ATTRIBUTES {
@@ -90,11 +86,17 @@ pub(super) fn user(
     let extras = UserExtras {
         totp,
         disabled,
-        tokens_valid_after,
+        // tokens from before are of whoever had the name
+        tokens_valid_after: tokens_valid_after.max(created),
+        created,
         claims: (!claims.is_empty()).then(|| Box::new(claims)),
         api_keys,
     };
     Some(User::new(identity, password, extras))
+}
+
+fn moment(entry: Option<Entry>, reader: &mut Reader<'_>) -> Option<u64> {
+    entry.and_then(|entry| second(&entry, reader))
 }
 
 fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
@@ -108,12 +110,14 @@ fn subject(entry: &Entry, reader: &mut Reader<'_>) -> Option<Box<str>> {
 }
 
 fn password(
-    (user, span): (&str, Span),
-    text: &str,
+    section: &mut Section,
+    user: &str,
     notes: &mut dyn UserNotes,
     reader: &mut Reader<'_>,
 ) -> Option<PasswordHash> {
-    match PasswordHash::parse(text) {
+    let (inline, file) = (section.take("password"), section.take("password_file"));
+    let (span, text) = reader.secret(inline, file)?;
+    match PasswordHash::parse(&text) {
         Ok(hash) => {
             notes.hash(user, span, &hash);
             Some(hash)
@@ -129,12 +133,9 @@ fn password(
     }
 }
 
-fn totp_secret(
-    (user, span): (&str, Span),
-    text: &str,
-    reader: &mut Reader<'_>,
-) -> Option<TotpSecret> {
-    let secret = TotpSecret::parse(text);
+fn totp_secret(entry: Option<Entry>, user: &str, reader: &mut Reader<'_>) -> Option<TotpSecret> {
+    let (span, text) = reader.secret(entry, None)?;
+    let secret = TotpSecret::parse(&text);
     if let Err(error) = secret {
         let user = shown(user);
         let message = format!("`totp` of `{user}` is not the secret of an authenticator app");
@@ -150,6 +151,18 @@ fn totp_secret(
     secret.ok()
 }
 
+/// What a claim is for already, where the gateway knows it.
+fn own_meaning(name: &str, roles_claim: &ClaimPath) -> Option<&'static str> {
+    match name {
+        _ if REGISTERED.contains(&name) => Some("is filled by the gateway; take it away"),
+        _ if name == roles_claim.written_claim() => {
+            Some("carries the roles; write `roles:` of the user instead")
+        }
+        "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
+        _ => None,
+    }
+}
+
 fn claims(
     entry: Entry,
     roles_claim: &ClaimPath,
@@ -157,15 +170,7 @@ fn claims(
 ) -> Option<Map<String, Json>> {
     let mut claims = Map::new();
     for entry in reader.map(entry)? {
-        let own = match &*entry.key {
-            key if REGISTERED.contains(&key) => Some("is filled by the gateway; take it away"),
-            key if key == roles_claim.written_claim() => {
-                Some("carries the roles; write `roles:` of the user instead")
-            }
-            "name" | "email" => Some("has a key of its own beside `claims`; write it there"),
-            _ => None,
-        };
-        if let Some(own) = own {
+        if let Some(own) = own_meaning(&entry.key, roles_claim) {
             let message = format!("the claim `{}` cannot be set here", shown(&entry.key));
             let finding = Finding::error(Code::InvalidValue, entry.key_span, message);
             reader.report(finding.help(format!("it {own}")));

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::start::no_such_endpoint;
 use crate::oidc::{LogoutToken, LogoutTokenError, Provider};
 use crate::portal::refresh::SessionEvent;
+use crate::portal::rejection::no_such_endpoint;
 use crate::portal::{Portal, PortalReply, ReceivedBody};
 use crate::session::{OnceKey, OnceUse, SessionSelector, StoreUnavailable};
 use crate::text::form;
@@ -38,7 +38,7 @@ impl Portal {
         now: u64,
     ) -> PortalReply {
         let Some(provider) = self.provider_below(intake, "/backchannel/") else {
-            return no_such_endpoint();
+            return no_such_endpoint().into();
         };
         let name = provider.settings().name.as_str();
         match self.end_named(provider, body, now).await {

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::claims::claims_of;
 use super::pending::{Attempt, LIFE, PendingSignIn, attempt_of, key_of};
-use super::start::{Departure, is_key, no_such_endpoint};
+use super::start::{Departure, is_key};
 use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::Identity;
@@ -25,6 +25,7 @@ use crate::portal::me::PortalCaller;
 use crate::portal::page::{SignInReason, pass_on, see_other};
 use crate::portal::place::place_of;
 use crate::portal::redirect_loop::RedirectLoopGuard;
+use crate::portal::rejection::no_such_endpoint;
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::{FormView, TOO_MANY_COOKIES};
 use crate::portal::{Portal, PortalContext, PortalReply};
@@ -49,7 +50,7 @@ impl Portal {
         context: &PortalContext<'_>,
     ) -> PortalReply {
         let Some((theme, provider)) = self.at_provider(intake, "/callback/") else {
-            return no_such_endpoint();
+            return no_such_endpoint().into();
         };
         let query = intake.head.uri.query().unwrap_or_default();
         let Ok(answer) = AuthorizationResponse::parse(query) else {
@@ -360,7 +361,7 @@ impl Portal {
             provider,
             next,
             attempt: Attempt::Anew,
-            reason: SignInReason::Ordinary,
+            reason: SignInReason::default(),
         };
         let mut reply = self.send_away(theme, intake, &departure, context.now);
         let headers = reply.response.headers_mut();

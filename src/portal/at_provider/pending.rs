@@ -67,6 +67,7 @@ impl PendingSignIn {
         now: u64,
     ) -> Self {
         let random = || URL_SAFE_NO_PAD.encode(ambient::random_bytes::<16>());
+        let next = next.filter(|next| next.len() <= LONGEST_NEXT);
         let mut state = random();
         if attempt == Attempt::Anew {
             state.push(ANEW);
@@ -76,9 +77,7 @@ impl PendingSignIn {
             nonce: random(),
             verifier: URL_SAFE_NO_PAD.encode(ambient::random_bytes::<32>()),
             provider: provider.to_owned(),
-            next: next
-                .filter(|next| next.len() <= LONGEST_NEXT)
-                .map(str::to_owned),
+            next: next.map(str::to_owned),
             redirect_uri,
             max_age: None,
             begun_at: now,
@@ -122,8 +121,7 @@ impl PendingSignIn {
         cookies: impl Iterator<Item = (&'c str, &'c str)>,
         now: u64,
     ) -> Vec<&'c str> {
-        let mut kept = Vec::new();
-        let mut gone = Vec::new();
+        let (mut kept, mut gone) = (Vec::new(), Vec::new());
         for (key, value) in cookies {
             match Self::open(sealer, key, value, now) {
                 Some(pending) => kept.push((pending.begun_at, key, value.len())),

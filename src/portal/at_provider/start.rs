@@ -1,21 +1,21 @@
 //! The way to a provider.
 
-use bytes::Bytes;
 use http::header::{RETRY_AFTER, SET_COOKIE};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 use super::pending::{Attempt, LIFE, PendingSignIn};
 use super::words::Failure;
 use super::{ProviderDenial, ProviderLoginEvent};
 use crate::access::{PathOptions, RequestPath};
 use crate::oidc::{AuthorizationRequest, Provider, code_challenge};
-use crate::pages::{ProviderLink, Theme};
+use crate::pages::{PageItem, Theme};
 use crate::portal::page::{PageQuery, SignInReason, see_other};
+use crate::portal::rejection::no_such_endpoint;
 use crate::portal::return_path::ReturnPath;
 use crate::portal::sign_in::FormView;
 use crate::portal::{Portal, PortalContext, PortalReply};
 use crate::session::{OnceKey, OnceUse};
-use crate::wire::{self, Intake};
+use crate::wire::Intake;
 
 /// A browser that is sent to a provider.
 pub(super) struct Departure<'a> {
@@ -34,7 +34,7 @@ impl Portal {
         context: &PortalContext<'_>,
     ) -> PortalReply {
         let Some((theme, provider)) = self.at_provider(intake, "/login/") else {
-            return no_such_endpoint();
+            return no_such_endpoint().into();
         };
         let query = PageQuery::read(intake.head.uri.query(), self.settings.paths);
         let departure = Departure {
@@ -88,13 +88,11 @@ impl Portal {
         &self,
         next: Option<&ReturnPath>,
         reason: SignInReason,
-    ) -> Vec<ProviderLink> {
+    ) -> Vec<PageItem> {
         let link = |provider: &Provider| {
             let settings = provider.settings();
-            ProviderLink {
-                title: settings.title.clone(),
-                address: self.provider_path(settings.name.as_str(), next, reason),
-            }
+            let address = self.provider_path(settings.name.as_str(), next, reason);
+            PageItem::new([("title", settings.title.clone()), ("address", address)])
         };
         self.settings
             .providers
@@ -143,7 +141,7 @@ impl Portal {
         let name = departure.provider.settings().name.as_str();
         let callback = format!("{}/callback/{name}", self.settings.own.prefix);
         let Some(redirect_uri) = intake.site.url(&callback) else {
-            return no_such_endpoint();
+            return no_such_endpoint().into();
         };
         let (next, demand) = (departure.next, departure.reason.demand());
         let pending = PendingSignIn::begin(name, redirect_uri, next, departure.attempt, now);
@@ -209,7 +207,7 @@ impl Portal {
             reason: if failure.denial == ProviderDenial::NotAllowed {
                 SignInReason::Switch
             } else {
-                SignInReason::Ordinary
+                SignInReason::default()
             },
             ..FormView::default()
         };
@@ -234,9 +232,4 @@ impl Portal {
 pub(super) fn is_key(key: &str) -> bool {
     let is_plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
     !key.is_empty() && key.bytes().all(is_plain)
-}
-
-pub(super) fn no_such_endpoint() -> PortalReply {
-    let response: Response<Bytes> = wire::problem(StatusCode::NOT_FOUND, "No such endpoint");
-    response.into()
 }

@@ -65,7 +65,7 @@ struct Destination<'a> {
 struct Finish {
     ceremony: Sealed,
     credential: Value,
-    /// Where the browser goes after a sign-in.
+    /// Where the browser goes afterwards.
     #[serde(default)]
     next: String,
     /// What the password was exchanged for, before a second factor.
@@ -283,7 +283,7 @@ impl Portal {
             match self.sessions.swap_factors(subject, &record, sealer).await? {
                 FactorSwap::Done => return Ok(shown),
                 FactorSwap::Raced | FactorSwap::TakenKey => {
-                    record = self.sessions.find_factors(subject, sealer).await?;
+                    record = self.factors_of(subject).await?;
                 }
             }
         }

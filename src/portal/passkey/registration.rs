@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ceremony::Purpose;
 use super::rejection::PasskeyRejection;
-use super::{Destination, Finish, TRIES, read, registered_keys};
+use super::{Finish, TRIES, read, registered_keys};
 use crate::access::Identity;
+use crate::portal::account::{AccountChange, AccountEvent, DONE, DONE_KEY, MayChange};
 use crate::portal::me::PortalCaller;
-use crate::portal::settings::{AccountChange, AccountEvent, DONE, DONE_KEY, MayChange};
+use crate::portal::recovery::{FreshCodes, first_codes};
+use crate::portal::return_path::ReturnPath;
 use crate::portal::{Portal, PortalContext, PortalReply};
 use crate::session::{FactorRecord, FactorSwap, StoredPasskey};
-use crate::token::SignIn;
+use crate::token::{SessionId, SignIn};
 use crate::webauthn::{AuthenticatorKind, KeyHolder, RegisteredKey, RelyingParty};
 use crate::wire::{self, Intake};
 
@@ -27,6 +29,33 @@ const NAME_LENGTH: usize = 64;
 #[derive(Deserialize)]
 struct Start {
     kind: AuthenticatorKind,
+    /// Where the browser goes on.
+    #[serde(default)]
+    next: String,
+}
+
+/// Where the page goes on; with a form that it sends there where something is to be shown once.
+#[derive(Serialize)]
+struct Added<'a> {
+    location: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form: Option<CodesForm>,
+}
+
+/// A form of the account's page.
+#[derive(Serialize)]
+struct CodesForm {
+    change: &'static str,
+    sealed: String,
+}
+
+/// Who may add a key.
+struct KeyOwner<'a> {
+    identity: &'a Arc<Identity>,
+    session: SessionId,
+    sign_in: SignIn,
+    /// Where they go on.
+    next: Option<ReturnPath>,
 }
 
 impl Portal {
@@ -39,13 +68,10 @@ impl Portal {
         context: &PortalContext<'_>,
     ) -> Result<Response<Bytes>, PasskeyRejection> {
         let start: Start = read(body)?;
-        let (identity, sign_in) = self.key_holder(intake, context)?;
-        let subject = &identity.subject;
-        let record = self
-            .sessions
-            .find_factors(subject, self.browsers.sealer())
-            .await?;
-        self.check_shown((identity, sign_in), &record, intake, context.now)?;
+        let owner = self.key_owner(intake, &start.next, context)?;
+        let (identity, subject) = (owner.identity, &owner.identity.subject);
+        let record = self.factors_of(subject).await?;
+        self.check_shown(&owner, &record, intake, context.now)?;
         let record = self.with_handle(subject, record).await?;
         let keys = registered_keys(&record);
         if keys.len() >= MOST_KEYS {
@@ -69,22 +95,31 @@ impl Portal {
         finish: &Finish,
         context: &PortalContext<'_>,
     ) -> Result<PortalReply, PasskeyRejection> {
-        let (identity, sign_in) = self.key_holder(intake, context)?;
-        let subject = &identity.subject;
+        let owner = self.key_owner(intake, &finish.next, context)?;
+        let subject = &owner.identity.subject;
         let purpose = Purpose::Registration(subject);
         let pending = self.pending_ceremony(purpose, intake, finish, context.now)?;
         let once = pending.once();
         self.spend(once, context.now).await?;
         let key = site.finish_registration(pending.state, &finish.credential());
         let key = key.map_err(PasskeyRejection::NotAdded)?;
-        let is_shown = |record: &FactorRecord| {
-            self.check_shown((identity, sign_in), record, intake, context.now)
-        };
-        self.add_key(subject, (&key, &finish.name), is_shown, context.now)
+        let is_shown =
+            |record: &FactorRecord| self.check_shown(&owner, record, intake, context.now);
+        let codes = self
+            .add_key(subject, (&key, &finish.name), is_shown, context.now)
             .await?;
-        let location = &format!("{}?{DONE}={DONE_KEY}", self.account_path());
+        let form = (!codes.is_empty()).then(|| CodesForm {
+            change: "show_codes",
+            sealed: self.seal_codes(&codes, owner.session, context.now),
+        });
+        let next = owner.next.as_ref();
+        let location = &match (&form, next) {
+            (Some(_), _) => self.account_at(next),
+            (None, Some(next)) => next.as_str().to_owned(),
+            (None, None) => format!("{}?{DONE}={DONE_KEY}", self.account_path()),
+        };
         Ok(PortalReply {
-            response: wire::json(StatusCode::OK, &Destination { location }),
+            response: wire::json(StatusCode::OK, &Added { location, form }),
             account: Some(AccountEvent {
                 change: AccountChange::KeyAdded,
                 outcome: Ok(()),
@@ -94,19 +129,26 @@ impl Portal {
     }
 
     /// Who may add a key: somebody who has just signed in with this browser.
-    fn key_holder<'c>(
+    fn key_owner<'c>(
         &self,
         intake: &Intake,
+        next: &str,
         context: &'c PortalContext<'_>,
-    ) -> Result<(&'c Arc<Identity>, SignIn), PasskeyRejection> {
+    ) -> Result<KeyOwner<'c>, PasskeyRejection> {
+        let next = ReturnPath::parse(next, self.settings.paths);
         let PortalCaller::Known { identity, .. } = context.caller else {
             return Err(PasskeyRejection::NotSignedIn);
         };
         match self.may_change(intake, context) {
-            MayChange::Yes(_, sign_in) if self.offers_factors(identity) => Ok((identity, sign_in)),
+            MayChange::Yes(session, sign_in) if self.offers_factors(identity) => Ok(KeyOwner {
+                identity,
+                session,
+                sign_in,
+                next,
+            }),
             MayChange::Yes(..) => Err(PasskeyRejection::NotForYou),
             MayChange::AfterSignIn => {
-                let again = self.confirm_account(intake, false, context.now);
+                let again = self.confirm_account(intake, next.as_ref(), false, context.now);
                 Err(PasskeyRejection::SignInAgain(again))
             }
             MayChange::No => Err(PasskeyRejection::NotSignedIn),
@@ -116,28 +158,29 @@ impl Portal {
     /// Who has a factor shows it before another one is added.
     fn check_shown(
         &self,
-        (identity, sign_in): (&Identity, SignIn),
+        owner: &KeyOwner<'_>,
         record: &FactorRecord,
         intake: &Intake,
         now: u64,
     ) -> Result<(), PasskeyRejection> {
-        let shown = self.check_factor_shown(identity, record, sign_in);
+        let shown = self.check_factor_shown(owner.identity, record, owner.sign_in);
         shown.map_err(|_| {
-            let again = self.confirm_account(intake, true, now);
+            let again = self.confirm_account(intake, owner.next.as_ref(), true, now);
             PasskeyRejection::SignInAgain(again)
         })
     }
 
+    /// Adds a key, and recovery codes where there are none; gives those.
     async fn add_key(
         &self,
         subject: &str,
         (key, name): (&RegisteredKey, &str),
         is_shown: impl Fn(&FactorRecord) -> Result<(), PasskeyRejection>,
         now: u64,
-    ) -> Result<(), PasskeyRejection> {
+    ) -> Result<FreshCodes, PasskeyRejection> {
         let sealer = self.browsers.sealer();
         for _ in 0..TRIES {
-            let mut record = self.sessions.find_factors(subject, sealer).await?;
+            let mut record = self.factors_of(subject).await?;
             is_shown(&record)?;
             let (is_full, is_known) = (
                 record.keys().count() >= MOST_KEYS,
@@ -160,8 +203,9 @@ impl Portal {
                 added_at: now,
                 last_used_at: None,
             });
+            let codes = first_codes(&mut record);
             match self.sessions.swap_factors(subject, &record, sealer).await? {
-                FactorSwap::Done => return Ok(()),
+                FactorSwap::Done => return Ok(codes),
                 FactorSwap::TakenKey => return Err(PasskeyRejection::Taken),
                 FactorSwap::Raced => {}
             }
@@ -182,7 +226,7 @@ impl Portal {
         // of two pages that begin at once one is told the other's
         let swap = self.sessions.swap_factors(subject, &record, sealer).await?;
         debug_assert!(swap != FactorSwap::TakenKey, "it has no key");
-        Ok(self.sessions.find_factors(subject, sealer).await?)
+        Ok(self.factors_of(subject).await?)
     }
 }
 

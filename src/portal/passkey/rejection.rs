@@ -5,7 +5,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::Destination;
-use crate::portal::rejection::FormRejection;
+use crate::portal::rejection::{FormRejection, NO_ENDPOINT};
 use crate::session::{FactorError, StoreUnavailable};
 use crate::webauthn::CeremonyError;
 use crate::wire;
@@ -64,7 +64,7 @@ impl PasskeyRejection {
     fn described(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::NotOffered => (S::NOT_FOUND, "No such endpoint"),
+            Self::NotOffered => (S::NOT_FOUND, NO_ENDPOINT),
             Self::Foreign(_) => (
                 S::FORBIDDEN,
                 "This was not sent by a page of this site. Please reload the page.",

@@ -35,8 +35,7 @@ impl Portal {
         let (client, now) = (intake.client.accountable_address(), context.now);
         let opened = self.open_continuation(&start.continuation, client, now)?;
         let subject = &opened.continuation.subject;
-        let sealer = self.browsers.sealer();
-        let record = self.sessions.find_factors(subject, sealer).await?;
+        let record = self.factors_of(subject).await?;
         let begun = site.start_second_factor(start.kind, &registered_keys(&record))?;
         let begun = begun.ok_or(CeremonyError::UnknownKey)?;
         Ok(self.begun(begun, Purpose::SecondFactor(subject), intake, now))
@@ -93,8 +92,7 @@ impl Portal {
         let purpose = Purpose::SecondFactor(subject);
         let pending = self.pending_ceremony(purpose, intake, finish, now)?;
         let assertion = KeyAssertion::read(&finish.credential())?;
-        let sealer = self.browsers.sealer();
-        let record = self.sessions.find_factors(subject, sealer).await?;
+        let record = self.factors_of(subject).await?;
         self.use_key(site, pending, &assertion, (subject, record), now)
             .await
     }
@@ -105,8 +103,8 @@ impl Portal {
         let Some(site) = self.relying_party(site) else {
             return String::new();
         };
-        let record = self.sessions.find_factors(subject, self.browsers.sealer());
-        let keys = record.await.map(|record| registered_keys(&record));
+        let record = self.factors_of(subject).await;
+        let keys = record.map(|record| registered_keys(&record));
         let keys = keys.unwrap_or_default();
         let kinds = [
             (AuthenticatorKind::Passkey, "passkey"),

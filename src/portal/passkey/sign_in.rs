@@ -33,15 +33,18 @@ impl Portal {
         let handle = assertion.user_handle().ok_or(CeremonyError::UnknownKey)?;
         let sealer = self.browsers.sealer();
         let found = self.sessions.find_handle(&handle, sealer).await?;
-        let (subject, record) = found.ok_or(CeremonyError::UnknownKey)?;
+        let (subject, _) = found.ok_or(CeremonyError::UnknownKey)?;
+        let record = self.factors_of(&subject).await?;
+        if record.user_handle != handle {
+            // of somebody who had the name before
+            return Err(CeremonyError::UnknownKey.into());
+        }
         let user = self.still_signs_in(&subject, now).await?;
         let shown = self
             .use_key(site, pending, &assertion, (&subject, record), now)
             .await?;
-        let sign_in = (
-            SignIn::new(now, methods(shown)),
-            ShownFactor::of_key(shown.kind),
-        );
+        let sign_in = SignIn::new(now, methods(shown));
+        let sign_in = (sign_in, ShownFactor::of_key(shown.kind));
         self.let_in_by_key(&user, sign_in, intake, &finish.next, context)
             .await
     }

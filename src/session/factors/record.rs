@@ -107,6 +107,13 @@ impl FactorRecord {
         self.totp.is_some() || !self.passkeys.is_empty() || !self.security_keys.is_empty()
     }
 
+    /// Whether something in it was added before this second: then all of it is of somebody who had the name before.
+    pub fn is_older_than(&self, second: u64) -> bool {
+        let totp = self.totp.iter().map(|totp| totp.added_at);
+        let mut added = totp.chain(self.keys().map(|key| key.added_at));
+        added.any(|added_at| added_at < second)
+    }
+
     /// All keys, of either kind.
     pub fn keys(&self) -> impl Iterator<Item = &StoredPasskey> {
         self.passkeys.iter().chain(&self.security_keys)

@@ -182,11 +182,8 @@ async fn read_on(
     command.arg("STREAMS").arg(ENDED).arg(&*place);
     let streams: Option<Vec<Stream>> = news.query(&command).await?;
     let mut ended = Vec::new();
-    for (id, fields) in streams
-        .into_iter()
-        .flatten()
-        .flat_map(|(_, entries)| entries)
-    {
+    let streams = streams.into_iter().flatten();
+    for (id, fields) in streams.flat_map(|(_, entries)| entries) {
         *place = id;
         let fields: Vec<String> = from_redis_value(fields)?;
         // an entry that cannot be read is none of ours

@@ -209,14 +209,8 @@ pub(super) async fn list(
         .query(cmd("ZCOUNT").arg(HELD).arg(&after).arg("+inf"))
         .await?;
     let mut newest = cmd("ZREVRANGEBYSCORE");
-    newest
-        .arg(HELD)
-        .arg("+inf")
-        .arg(after)
-        .arg("WITHSCORES")
-        .arg("LIMIT")
-        .arg(0)
-        .arg(limit);
+    let held = [HELD, "+inf", &after, "WITHSCORES", "LIMIT", "0"];
+    newest.arg(&held).arg(limit);
     let found: Vec<(String, u64)> = connection.query(&newest).await?;
     let known = found
         .into_iter()

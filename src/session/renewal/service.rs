@@ -55,7 +55,10 @@ impl Renewals {
     pub fn start(sessions: Sessions, hasher: &RandomState) -> io::Result<Self> {
         let (queue, requests) = channel(QUEUE);
         let renewed = Arc::new(Published::new(RenewedSessions::new(hasher)));
-        let renewer = Arc::clone(&renewed);
+        let renewer = Renewer {
+            sessions,
+            renewed: Arc::clone(&renewed),
+        };
         // made here: whatever is missing is missing at the start
         let runtime = || {
             Builder::new_current_thread()
@@ -63,13 +66,7 @@ impl Renewals {
                 .build_local(LocalOptions::default())
         };
         let run = move || match runtime() {
-            Ok(runtime) => runtime.block_on(serve(
-                requests,
-                Renewer {
-                    sessions,
-                    renewed: renewer,
-                },
-            )),
+            Ok(runtime) => runtime.block_on(serve(requests, renewer)),
             Err(error) => tracing::error!(event = "renewals_failed", %error,
                 "the system refuses what renews the sessions of providers: they last until they are to be renewed"),
         };

@@ -62,15 +62,10 @@ impl Totals {
         self.client_connections += shard.client_connections.read();
         self.parked_connections += shard.parked_connections.read();
         self.tunnels += shard.tunnels.read();
-        let levels = UpstreamConnection::ALL
-            .iter()
-            .map(|state| (*state, &shard.upstream_connections[state.index()]));
-        for (state, level) in levels {
-            match self
-                .upstream_connections
-                .iter_mut()
-                .find(|(known, _)| *known == state)
-            {
+        for state in UpstreamConnection::ALL.iter().copied() {
+            let level = &shard.upstream_connections[state.index()];
+            let mut sums = self.upstream_connections.iter_mut();
+            match sums.find(|(known, _)| *known == state) {
                 Some((_, sum)) => *sum += level.read(),
                 None => self.upstream_connections.push((state, level.read())),
             }

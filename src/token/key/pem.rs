@@ -60,17 +60,13 @@ impl KeyBlock {
             return Err(KeyError::NotPem);
         }
         // `openssl ecparam -genkey` writes the curve before the key
-        let mut keys = blocks
-            .into_iter()
-            .filter(|block| block.tag() != "EC PARAMETERS");
+        let blocks = blocks.into_iter();
+        let mut keys = blocks.filter(|block| block.tag() != "EC PARAMETERS");
         let (Some(block), None) = (keys.next(), keys.next()) else {
             return Err(KeyError::NotPem);
         };
-        let encrypted = block
-            .headers()
-            .get("Proc-Type")
-            .is_some_and(|kind| kind.contains("ENCRYPTED"));
-        if encrypted {
+        let kind = block.headers().get("Proc-Type");
+        if kind.is_some_and(|kind| kind.contains("ENCRYPTED")) {
             return Err(KeyError::Encrypted);
         }
         let label = label(block.tag())?;

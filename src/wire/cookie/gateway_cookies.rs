@@ -171,10 +171,9 @@ impl GatewayCookies {
         (at, piece): (usize, &[u8]),
         prefix: &str,
     ) {
-        let value_at = piece
-            .iter()
-            .position(|byte| *byte == b'=')
-            .map_or(piece.len(), |equals| equals + 1);
+        let equals = piece.iter().position(|byte| *byte == b'=');
+        let value_at = equals.map_or(piece.len(), |equals| equals + 1);
+        let value = || Credential::of_cookie(line, at + value_at..at + piece.len());
         match own {
             Own::Session(..) if self.sessions.len() == MOST => self.has_more = true,
             Own::Session(which, spelling) => {
@@ -183,7 +182,7 @@ impl GatewayCookies {
                     self.sessions.reserve_exact(1);
                 }
                 let value = if is_usual(piece) {
-                    Credential::of_cookie(line, at + value_at..at + piece.len())
+                    value()
                 } else {
                     Credential::unreadable_cookie()
                 };
@@ -195,22 +194,16 @@ impl GatewayCookies {
             }
             Own::Device(spelling) => {
                 if self.devices.len() < MOST_DEVICES {
-                    let value = Credential::of_cookie(line, at + value_at..at + piece.len());
-                    self.devices.push((spelling, value));
+                    self.devices.push((spelling, value()));
                 }
             }
             Own::Pending(spelling) => {
-                let name = piece.get(..value_at).map(<[u8]>::trim_ascii);
-                let name = name.and_then(|name| std::str::from_utf8(name).ok());
-                let key = name.and_then(|name| {
-                    let (_, key) = name.trim_end_matches('=').split_once(prefix)?;
-                    Some(key.trim_end())
-                });
+                let key = pending_key(&piece[..value_at], prefix);
                 if let Some(key) = key.filter(|_| self.pending.len() < MOST_PENDING) {
                     self.pending.push(Pending {
                         spelling,
                         key: key.into(),
-                        value: Credential::of_cookie(line, at + value_at..at + piece.len()),
+                        value: value(),
                     });
                 }
             }
@@ -231,6 +224,13 @@ impl GatewayCookies {
             Own::Variant => {}
         }
     }
+}
+
+/// The key in the name of the cookie of a sign-in under way.
+fn pending_key<'p>(name: &'p [u8], prefix: &str) -> Option<&'p str> {
+    let name = std::str::from_utf8(name.trim_ascii()).ok()?;
+    let (_, key) = name.trim_end_matches('=').split_once(prefix)?;
+    Some(key.trim_end())
 }
 
 fn text_of(value: &[u8]) -> Option<Box<str>> {

@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use prost::Message as _;
 
 use super::grpc::{self, GrpcError};
-use super::message::{CheckRequest, EnvoyAddress, HttpRequest};
+use super::message::{CheckRequest, HttpRequest};
 use crate::access::ClientAddress;
 use crate::wire::browser::Site;
 use crate::wire::cookie::{GatewayCookies, SessionCookie};
@@ -24,18 +23,20 @@ use crate::wire::peer::Scheme;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A `CheckRequest` that has all that a decision needs, unchecked.
-pub struct CheckedRequest {
-    http: HttpRequest,
+pub struct CheckedRequest<'m> {
+    /// What the values of fields are shares of.
+    body: &'m Bytes,
+    http: HttpRequest<'m>,
     /// The client, as Envoy's settings say who that is.
     source: Option<IpAddr>,
 }
 
 /// The request that Envoy received from its client.
-pub struct DescribedRequest {
+pub struct DescribedRequest<'m> {
     /// Its method, origin and path.
     pub original: OriginalRequest,
     /// The path and the query, as sent.
-    pub target: String,
+    pub target: &'m str,
     /// Its fields, without the gateway's own cookies once those are taken.
     pub headers: HeaderMap,
     /// The client's address.
@@ -50,55 +51,57 @@ pub struct DescribedRequest {
     pub(super) has_cut_cookies: bool,
 }
 
-impl CheckedRequest {
+impl<'m> CheckedRequest<'m> {
     /// Reads the body of a call.
     ///
     /// # Errors
     /// [`GrpcError`] for what Envoy does not send, whatever its client does.
-    pub fn read(body: &Bytes) -> Result<Self, GrpcError> {
-        let message = CheckRequest::decode(grpc::message(body)?);
-        let attributes = message.map_err(|_| GrpcError::Malformed)?.attributes;
+    pub fn read(body: &'m Bytes) -> Result<Self, GrpcError> {
+        let attributes = CheckRequest::read(grpc::message(body)?)?.attributes;
         let attributes = attributes.ok_or(GrpcError::Missing("attributes"))?;
-        let http = attributes.request.and_then(|request| request.http);
+        let http = attributes.http;
         let http = http.ok_or(GrpcError::Missing("attributes.request.http"))?;
         for (text, name) in [
-            (&http.method, "method"),
-            (&http.scheme, "scheme"),
-            (&http.host, "host"),
+            (http.method, "method"),
+            (http.scheme, "scheme"),
+            (http.host, "host"),
         ] {
             if text.is_empty() {
                 return Err(GrpcError::Missing(name));
             }
         }
-        let source = attributes.source.and_then(|peer| peer.address);
-        let source = source.and_then(|address| ip_of(&address));
-        Ok(Self { http, source })
+        let source: Option<IpAddr> = attributes.source.parse().ok();
+        Ok(Self {
+            body,
+            http,
+            source: source.map(|address| address.to_canonical()),
+        })
     }
 
     /// The method, the host and the path as sent, for the record of a request that is refused.
     pub fn shown(&self) -> (Method, &str, &str) {
         let method = Method::from_bytes(self.http.method.as_bytes()).unwrap_or_default();
         let path = self.http.path.split(['?', '#']).next();
-        (method, &self.http.host, path.unwrap_or_default())
+        (method, self.http.host, path.unwrap_or_default())
     }
 
     /// Checks what Envoy's client may have had a part in. `trusted` are the proxies that are believed, of which Envoy is one.
     ///
     /// # Errors
     /// [`OriginalError`] for everything that could be read in two ways.
-    pub fn describe(self, trusted: &TrustedProxies) -> Result<DescribedRequest, OriginalError> {
-        let Self { http, source } = self;
-        let method = method_of(&http.method)?;
-        let host = Host::parse(&http.host).ok_or(OriginalError::Malformed("host"))?;
-        let target = http.path.clone();
+    pub fn describe(self, trusted: &TrustedProxies) -> Result<DescribedRequest<'m>, OriginalError> {
+        let Self { body, http, source } = self;
+        let method = method_of(http.method)?;
+        let host = Host::parse(http.host).ok_or(OriginalError::Malformed("host"))?;
+        let target = http.path;
         if target.contains('#') {
             return Err(OriginalError::Fragment);
         }
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
-            None => (&*target, None),
+            None => (target, None),
         };
-        let headers = fields(&http).ok_or(OriginalError::Malformed("headers"))?;
+        let headers = fields(body, &http).ok_or(OriginalError::Malformed("headers"))?;
         let client = trusted.stated_client(source, &headers);
         let scheme = match client.scheme {
             StatedScheme::Known(scheme) => scheme,
@@ -132,7 +135,7 @@ impl CheckedRequest {
     }
 }
 
-impl DescribedRequest {
+impl DescribedRequest<'_> {
     /// Takes the gateway's cookies out.
     pub fn take_cookies(&mut self, cookie: &SessionCookie) -> GatewayCookies {
         if !self.headers.contains_key(COOKIE) {
@@ -151,31 +154,25 @@ impl DescribedRequest {
     }
 }
 
-/// The address of a socket; `None` for a pipe, or what is no address.
-fn ip_of(address: &EnvoyAddress) -> Option<IpAddr> {
-    let address: IpAddr = address.socket_address.as_ref()?.address.parse().ok()?;
-    Some(address.to_canonical())
-}
-
 /// Whether Envoy describes each line of a field by itself.
-fn has_raw(http: &HttpRequest, name: &HeaderName) -> bool {
-    let mut raw = http.header_map.iter().flat_map(|map| &map.headers);
+fn has_raw(http: &HttpRequest<'_>, name: &HeaderName) -> bool {
+    let mut raw = http.header_map.iter().flatten();
     raw.any(|field| field.key.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
 /// All fields, of either form; `None` where one cannot be a field, or there are more than a map holds.
-fn fields(http: &HttpRequest) -> Option<HeaderMap> {
-    let raw_fields = http.header_map.as_ref().map_or(0, |map| map.headers.len());
-    let raw = http.header_map.iter().flat_map(|map| &map.headers);
+fn fields(body: &Bytes, http: &HttpRequest<'_>) -> Option<HeaderMap> {
+    let raw_fields = http.header_map.as_ref().map_or(0, Vec::len);
+    let raw = http.header_map.iter().flatten();
     let raw = raw.filter(|field| !field.key.starts_with(b":"));
     let mut headers = HeaderMap::with_capacity(http.headers.len() + raw_fields);
     for field in raw {
-        let value = match &*field.raw_value {
-            [] => HeaderValue::from_str(&field.value),
+        let value = match field.raw_value {
+            [] => HeaderValue::from_str(field.value),
             // a share of the message
-            _ => HeaderValue::from_maybe_shared(field.raw_value.clone()),
+            raw => HeaderValue::from_maybe_shared(body.slice_ref(raw)),
         };
-        let name = HeaderName::from_bytes(&field.key).ok()?;
+        let name = HeaderName::from_bytes(field.key).ok()?;
         headers.try_append(name, value.ok()?).ok()?;
     }
     for (key, value) in &http.headers {

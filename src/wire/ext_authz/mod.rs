@@ -3,6 +3,7 @@
 mod checked_request;
 mod grpc;
 mod message;
+mod reader;
 mod verdict;
 mod writer;
 

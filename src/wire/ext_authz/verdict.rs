@@ -52,7 +52,7 @@ impl HeaderChanges {
     /// shall not get.
     pub fn new(
         permit: Permit<'_>,
-        request: &DescribedRequest,
+        request: &DescribedRequest<'_>,
         (filter, identity): (&FieldFilter, &IdentitySettings),
         (credential, secret): (Option<&Credential>, Option<&Credential>),
     ) -> Self {
@@ -98,14 +98,10 @@ impl HeaderChanges {
     pub fn respond(self, session: Option<HeaderValue>) -> Response<Bytes> {
         let private = HeaderValue::from_static("private");
         let append = AppendAction::AppendIfExistsOrAdd;
+        let overwrite = AppendAction::OverwriteIfExistsOrAdd;
         answer(OK, 3, |allowed| {
             for (name, value) in &self.set {
-                header(
-                    allowed,
-                    2,
-                    (name, value),
-                    AppendAction::OverwriteIfExistsOrAdd,
-                );
+                header(allowed, 2, (name, value), overwrite);
             }
             for name in &self.remove {
                 allowed.text(5, name.as_str().as_bytes());
@@ -247,7 +243,8 @@ mod tests {
                     .headers_mut()
                     .append(name, HeaderValue::from_static(value));
             }
-            let message = grpc::message(deny(&instead).body()).unwrap();
+            let denial = deny(&instead);
+            let message = grpc::message(denial.body()).unwrap();
             let answer = Answer::decode(message).unwrap();
             assert_eq!(answer.status.unwrap().code, code, "{status}");
             let denied = answer.denied.expect("it is denied");

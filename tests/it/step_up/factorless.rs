@@ -21,7 +21,7 @@ fn who_has_no_factor_is_led_to_where_one_is_added() {
     let page = open(&kept, FORM, &rita).body;
     for expected in [
         "You have none yet: add one to your account",
-        "href=\"&#x2f;auth&#x2f;account\">Add a second factor</a>",
+        "href=\"&#x2f;auth&#x2f;account?next=&#x2f;vault\">Add a second factor</a>",
         "or sign in as somebody else",
     ] {
         assert!(page.contains(expected), "{expected}: {page}");

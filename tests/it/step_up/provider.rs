@@ -101,6 +101,46 @@ fn a_browser_is_sent_to_the_provider_of_its_session_with_what_is_asked() {
     assert!(!at.contains("max_age"), "{at}");
 }
 
+/// The rule's demand goes along with who is not signed in yet, so that one sign-in is enough. A provider that knows the person is
+/// not made to ask again.
+#[test]
+fn who_is_not_signed_in_comes_to_the_provider_with_what_is_asked() {
+    let provider = ScriptedProvider::start();
+    let gateway = start(&provider, SECOND_FACTOR);
+    let alone = with(&provider, "").users("users: {}\n").start();
+    visit(&gateway, &provider, "");
+    for (path, query, asked) in [
+        ("/vault", "&second-factor", "&acr_values=phr%20phrh"),
+        ("/recent", "&max_age=900", "&max_age=900"),
+        ("/jobs", "", ""),
+    ] {
+        for session in ["", "Cookie: gatelatch=expired\r\n"] {
+            let (sign_in, page) = sent_to(&gateway, path, session);
+            assert_eq!(sign_in, format!("/auth/login?next={path}{query}"));
+            let to = format!("/auth/login/corp?next={path}{query}");
+            let button = to.replace('&', "&amp;").replace('/', "&#x2f;");
+            assert!(page.body.contains(&button), "{button}: {}", page.body);
+            // where there is no other way in, the page itself goes there
+            let straight = open(&alone, &sign_in, "");
+            assert_eq!(straight.header("location"), to);
+            let at = open(&gateway, &to, "").header("location").to_owned();
+            assert!(at.contains(asked) && !at.contains("prompt="), "{at}");
+            for parameter in ["&acr_values=", "&max_age="] {
+                let is_asked = asked.starts_with(parameter);
+                assert_eq!(at.contains(parameter), is_asked, "{at}");
+            }
+        }
+    }
+    provider.script().claims = json!({ "amr": ["mfa"], "auth_time": now() - 5 });
+    for (path, query) in [("/vault", "second-factor"), ("/recent", "max_age=900")] {
+        let visit = visit(&gateway, &provider, &format!("?next={path}&{query}"));
+        let answer = come_back(&gateway, &visit);
+        assert_eq!((answer.status, answer.header("location")), (303, path));
+        let session = session(&answer);
+        assert_eq!(get(gateway.address, path, &session).status, 200);
+    }
+}
+
 #[test]
 fn a_provider_that_does_not_ask_again_gives_no_session() {
     let provider = ScriptedProvider::start();

@@ -1,13 +1,14 @@
 //! Envoy's gRPC calls, without Envoy: whole messages, and whatever Envoy does not send.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Version};
-use http_body::Frame;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 
@@ -232,19 +233,34 @@ pub fn framed(message: &[u8]) -> Vec<u8> {
 
 /// A call over HTTP/2 in the clear.
 pub fn call(address: SocketAddr, path: &str, fields: &[(&str, &str)], body: Vec<u8>) -> Called {
-    let request = request(address, path, fields);
-    let whole = Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(body)));
-    exchange(
-        address,
-        request.body(StreamBody::new(futures_util::stream::iter([whole]))),
-    )
+    let request = request(address, path, fields).body(whole(body.into()));
+    exchange(address, request.unwrap())
+}
+
+/// So many calls with this message, one after the other over one connection. Each ends with the frame of its message, as
+/// Envoy's do.
+pub fn call_again_and_again(address: SocketAddr, body: Vec<u8>, count: u64) {
+    let body = Bytes::from(body);
+    let request = |_| {
+        request(address, CHECK, &[])
+            .body(Full::new(body.clone()))
+            .unwrap()
+    };
+    exchanges(address, (0..count).map(request), |called| {
+        assert_eq!(Verdict::of(&called).code, 0, "{called:?}");
+    });
+}
+
+/// A body that does not say beforehand how long it is.
+fn whole(body: Bytes) -> impl Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static {
+    StreamBody::new(futures_util::stream::iter([Ok(Frame::data(body))]))
 }
 
 /// A call whose message never ends.
 pub fn call_without_end(address: SocketAddr, fields: &[(&str, &str)]) -> Called {
     let request = request(address, CHECK, fields);
-    let never = futures_util::stream::pending::<Result<Frame<Bytes>, std::convert::Infallible>>();
-    exchange(address, request.body(StreamBody::new(never)))
+    let never = futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+    exchange(address, request.body(StreamBody::new(never)).unwrap())
 }
 
 fn request(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> http::request::Builder {
@@ -261,35 +277,49 @@ fn request(address: SocketAddr, path: &str, fields: &[(&str, &str)]) -> http::re
     )
 }
 
-fn exchange<B>(address: SocketAddr, request: http::Result<Request<B>>) -> Called
+fn exchange<B>(address: SocketAddr, request: Request<B>) -> Called
 where
-    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: std::error::Error + Send + Sync,
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let mut answered = None;
+    exchanges(address, [request], |called| answered = Some(called));
+    answered.unwrap()
+}
+
+/// Requests over one connection, one after the other.
+pub fn exchanges<B>(
+    address: SocketAddr,
+    requests: impl IntoIterator<Item = Request<B>>,
+    mut answered: impl FnMut(Called),
+) where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let answered = async {
+    runtime.block_on(async {
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let client =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (mut sender, connection) = client.await.unwrap();
         tokio::spawn(connection);
-        let response = sender.send_request(request.unwrap()).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap();
-        Called {
-            version: head.version,
-            status: head.status.as_u16(),
-            headers: head.headers,
-            trailers: body.trailers().cloned(),
-            body: body.to_bytes(),
+        for request in requests {
+            let called = tokio::time::timeout(Duration::from_secs(20), async {
+                let response = sender.send_request(request).await.unwrap();
+                let (head, body) = response.into_parts();
+                let body = body.collect().await.unwrap();
+                Called {
+                    version: head.version,
+                    status: head.status.as_u16(),
+                    headers: head.headers,
+                    trailers: body.trailers().cloned(),
+                    body: body.to_bytes(),
+                }
+            });
+            answered(called.await.expect("the call has an answer"));
         }
-    };
-    runtime
-        .block_on(async { tokio::time::timeout(Duration::from_secs(20), answered).await })
-        .expect("the call has an answer")
+    });
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,10 +1,16 @@
-//! The image that `docker/Dockerfile` describes, without an engine to build it: its root file system, and processes in it.
+//! The image that `docker/Dockerfile` describes: its root file system, and processes in it. An image that was built lies in the folder
+//! that `GATELATCH_TEST_IMAGE` names, from `scripts/image.sh`. Without one, the files are those that the build would put there, and the
+//! binary is that of these tests, with the libraries that it is linked to: a static one would be a second build of everything.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
+
+use super::output;
 
 /// What the Dockerfile's last stage says.
 #[derive(Debug, Default)]
@@ -23,13 +29,49 @@ pub struct Image {
     pub stop: String,
     /// The names of `LABEL`.
     pub labels: Vec<String>,
+    /// The files of an image that was built.
+    pub built: Option<PathBuf>,
     /// What the build installs: mode, source and place in the image.
     installed: Vec<(u32, String, String)>,
 }
 
 impl Image {
-    /// Reads the Dockerfile.
+    /// Reads the configuration of the image that was built, or else the Dockerfile.
     pub fn read() -> Self {
+        match std::env::var_os("GATELATCH_TEST_IMAGE") {
+            Some(folder) => Self::built(Path::new(&folder)),
+            None => Self::described(),
+        }
+    }
+
+    /// As Docker's format has it (the specification of the image format, version 1.2).
+    fn built(folder: &Path) -> Self {
+        let text = fs::read_to_string(folder.join("config.json")).unwrap();
+        let config: Value = serde_json::from_str(&text).unwrap();
+        let words =
+            |value: &Value| -> Vec<String> { serde_json::from_value(value.clone()).unwrap() };
+        let text = |name: &str| config[name].as_str().unwrap().to_owned();
+        let pair = |line: String| {
+            let (name, value) = line.split_once('=').unwrap();
+            (name.to_owned(), value.to_owned())
+        };
+        let check = words(&config["Healthcheck"]["Test"]);
+        assert_eq!(check[0], "CMD");
+        let labels = config["Labels"].as_object().unwrap();
+        Self {
+            base: "scratch".to_owned(),
+            command: [words(&config["Entrypoint"]), words(&config["Cmd"])].concat(),
+            healthcheck: check[1..].to_vec(),
+            environment: words(&config["Env"]).into_iter().map(pair).collect(),
+            user: text("User"),
+            stop: text("StopSignal"),
+            labels: labels.keys().cloned().collect(),
+            built: Some(folder.join("rootfs")),
+            installed: Vec::new(),
+        }
+    }
+
+    fn described() -> Self {
         let text = fs::read_to_string(repository().join("docker/Dockerfile")).unwrap();
         let lines: Vec<&str> = text
             .lines()
@@ -76,19 +118,24 @@ impl Image {
         image
     }
 
-    /// Fills an empty folder with the image's files. The binary in it is the static one that `GATELATCH_TEST_STATIC` names,
-    /// or else the one of these tests with the libraries that it is linked to: a static one would be a second build of
-    /// everything.
+    /// Fills an empty folder with the image's files.
     pub fn unpack(&self, root: &Path) {
+        if let Some(built) = &self.built {
+            output(
+                Command::new("cp")
+                    .arg("--archive")
+                    .arg(built.join("."))
+                    .arg(root),
+            );
+            return;
+        }
         for (mode, source, place) in &self.installed {
             let place = root.join(place.trim_start_matches('/'));
             fs::create_dir_all(place.parent().unwrap()).unwrap();
             if source.ends_with("/gatelatch") {
-                let binary = std::env::var_os("GATELATCH_TEST_STATIC").map(PathBuf::from);
-                let binary =
-                    binary.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_gatelatch")));
-                fs::copy(&binary, &place).unwrap();
-                libraries(&binary)
+                let binary = Path::new(env!("CARGO_BIN_EXE_gatelatch"));
+                fs::copy(binary, &place).unwrap();
+                libraries(binary)
                     .iter()
                     .for_each(|library| copy_into(root, library));
             } else {

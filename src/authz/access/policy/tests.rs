@@ -286,8 +286,8 @@ fn outcome(policy: &Policy, raw: &str, caller: &AccessSubject) -> String {
             None => "allow as nobody".into(),
         },
         Decision::Challenge(challenge) => match challenge.reason {
-            ChallengeReason::Absent => "challenge".into(),
-            ChallengeReason::Rejected => "challenge the rejected".into(),
+            ChallengeReason::Absent(_) => "challenge".into(),
+            ChallengeReason::Rejected(_) => "challenge the rejected".into(),
             ChallengeReason::SignIn(demand) => format!("ask for {demand}"),
         },
         Decision::Forbid(forbid) => forbid.reason.to_string(),

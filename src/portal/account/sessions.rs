@@ -12,24 +12,31 @@ use crate::token::SessionId;
 /// The most sessions that are shown; all of them can be ended.
 const SHOWN: usize = 50;
 
+const AWAY: &str = "Your sessions cannot be listed right now. Please try again in a moment.";
+
 /// Somebody's sessions on their page.
 #[derive(Default)]
 pub(super) struct OwnSessions {
     pub(super) shown: Vec<PageItem>,
     /// Whether there are others than the one of the request.
     pub(super) has_others: bool,
+    /// Why they cannot be listed; else empty.
+    pub(super) error: &'static str,
 }
 
 impl Portal {
-    /// The sessions that are this person's. A name that the user list has is one person, however they sign in; without the
-    /// list two providers may use one name for two.
+    /// The sessions that are this person's. A name that the user list has is one person, however they sign in, and whoever had it
+    /// before is another; without the list two providers may use one name for two.
     async fn own_sessions(
         &self,
         identity: &Identity,
         now: u64,
     ) -> Result<Vec<ListedSession>, StoreUnavailable> {
-        let is_listed = self.directory.find(&identity.subject).is_some();
-        let is_own = |session: &ListedSession| is_listed || session.provider == identity.provider;
+        let user = self.directory.find(&identity.subject);
+        let is_own = |session: &ListedSession| match user {
+            Some(user) => user.admit(Some(session.begun_at)).is_ok(),
+            None => session.provider == identity.provider,
+        };
         let (mut all, mut from) = (Vec::new(), Some(0));
         while let Some(start) = from {
             let page = self
@@ -48,18 +55,24 @@ impl Portal {
         identity: &Identity,
         current: Option<SessionId>,
         now: u64,
-    ) -> Result<OwnSessions, StoreUnavailable> {
-        let mut all = self.own_sessions(identity, now).await?;
+    ) -> OwnSessions {
+        let Ok(mut all) = self.own_sessions(identity, now).await else {
+            return OwnSessions {
+                error: AWAY,
+                ..OwnSessions::default()
+            };
+        };
         let is_current = |session: &ListedSession| Some(session.id) == current;
         all.sort_by_key(|session| {
             let used = session.used_at.unwrap_or(session.begun_at);
             (!is_current(session), Reverse(used), session.id)
         });
         let item = |session: &ListedSession| self.item(session, is_current(session), now);
-        Ok(OwnSessions {
+        OwnSessions {
             shown: all.iter().take(SHOWN).map(item).collect(),
             has_others: all.iter().any(|session| !is_current(session)),
-        })
+            error: "",
+        }
     }
 
     fn item(&self, session: &ListedSession, is_current: bool, now: u64) -> PageItem {

@@ -22,6 +22,8 @@ pub(super) enum AccountForm {
     /// A passkey or a security key of this id.
     RemoveKey(Vec<u8>),
     RenewCodes,
+    /// Codes that were made with a key are to be shown, sealed.
+    ShowCodes(Zeroizing<String>),
 }
 
 /// The form with the first code of an app.
@@ -69,6 +71,7 @@ impl AccountForm {
                 .ok()
                 .map(Self::RemoveKey),
             "renew_codes" => Some(Self::RenewCodes),
+            "show_codes" => Some(Self::ShowCodes(value("sealed")?.clone())),
             _ => None,
         }
     }
@@ -108,6 +111,8 @@ mod tests {
             ("change=remove_key", false),
             ("change=remove_key&id=%2B/8", false),
             ("change=renew_codes", true),
+            ("change=show_codes&sealed=a", true),
+            ("change=show_codes", false),
         ] {
             assert_eq!(read(body).is_some(), expected, "{body}");
         }

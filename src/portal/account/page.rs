@@ -6,23 +6,20 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use super::password::PasswordOffer;
-use super::sessions::OwnSessions;
 use crate::access::AuthenticationDemand;
 use crate::pages::{PasskeyScript, PasskeyStep, RenderedPage, SettingsPage, Theme};
 use crate::portal::me::PortalCaller;
 use crate::portal::page::show;
+use crate::portal::recovery::{APP_ADDED, KEY_ADDED};
+use crate::portal::return_path::ReturnPath;
 use crate::portal::visitor::Visitor;
 use crate::portal::{Portal, PortalContext};
-use crate::session::StoreUnavailable;
 use crate::text::form;
 use crate::token::{SessionId, SignIn};
 use crate::wire::{CredentialSource, Intake};
 
 /// How long after somebody has shown who they are something may be changed, in seconds.
 const FRESH: u64 = 5 * 60;
-
-const SESSIONS_AWAY: &str =
-    "Your sessions cannot be listed right now. Please try again in a moment.";
 
 /// Says in the page's query what was done before the browser came back.
 pub(in crate::portal) const DONE: &str = "done";
@@ -34,6 +31,14 @@ pub(super) const DONE_PASSWORD: &str = "password";
 pub(super) const DONE_APP: &str = "app";
 pub(super) const DONE_REMOVED: &str = "removed";
 pub(in crate::portal) const DONE_KEY: &str = "key";
+
+/// A request for the page, or for a change that one of its forms asks for.
+#[derive(Clone, Copy)]
+pub(super) struct AccountRequest<'a> {
+    pub(super) theme: &'a Theme,
+    pub(super) intake: &'a Intake,
+    pub(super) context: &'a PortalContext<'a>,
+}
 
 /// Whether somebody may change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +75,11 @@ impl Portal {
         }
     }
 
-    /// Where somebody shows again who they are, with a second factor where it must be, and comes back from.
+    /// Where somebody shows again who they are, with a second factor where it must be, and comes back from, to go on to `next`.
     pub(in crate::portal) fn confirm_account(
         &self,
         intake: &Intake,
+        next: Option<&ReturnPath>,
         second_factor: bool,
         now: u64,
     ) -> String {
@@ -84,7 +90,7 @@ impl Portal {
         let visitor = Visitor {
             site: &intake.site,
             cookies: &intake.cookies,
-            next: self.account_return(),
+            next: self.account_return(next),
         };
         self.step_up_path(&visitor, intake.credential.as_ref(), demand, now)
     }
@@ -92,11 +98,10 @@ impl Portal {
     /// `None` where nobody is signed in.
     pub(super) async fn show_settings(
         &self,
-        theme: &Theme,
-        intake: &Intake,
-        context: &PortalContext<'_>,
+        asked: AccountRequest<'_>,
         (status, error): (StatusCode, &str),
     ) -> Option<Response<Bytes>> {
+        let (intake, context) = (asked.intake, asked.context);
         let PortalCaller::Known {
             identity,
             expires_at,
@@ -106,41 +111,37 @@ impl Portal {
         else {
             return None;
         };
-        let listed = self.show_sessions(identity, *session, context.now).await;
-        let error = match listed {
-            Err(StoreUnavailable) if error.is_empty() => SESSIONS_AWAY,
-            Ok(_) | Err(_) => error,
+        let sessions = self.show_sessions(identity, *session, context.now).await;
+        let error = match error {
+            "" => sessions.error,
+            error => error,
         };
-        let OwnSessions { shown, has_others } = listed.unwrap_or_default();
         let factors = self.show_factors(identity, context.now).await;
         let may_change = self.may_change(intake, context);
-        let confirm = match may_change {
-            MayChange::AfterSignIn => self.confirm_account(intake, false, context.now),
-            MayChange::Yes(..) | MayChange::No => String::new(),
-        };
+        let wanted = self.next_of(intake);
+        let confirm = (may_change == MayChange::AfterSignIn)
+            .then(|| self.confirm_account(intake, wanted.as_ref(), false, context.now));
         let is_free = matches!(may_change, MayChange::Yes(..));
         let (password, password_note) = password_form(&self.offers_password(identity), is_free);
         let (method, times) = self.describe_session(intake, *expires_at, context.now);
-        let next = self.landing(None, identity, context);
-        let account = self.account_path();
+        let next = self.onward(wanted.clone(), identity, context);
         let page = SettingsPage {
-            action: &account,
+            action: &self.account_at(wanted.as_ref()),
             sign_out: &format!("{}/logout", self.settings.own.prefix),
-            switch: &self.switch_path(None),
+            switch: &self.switch_path(wanted.as_ref()),
             user: &identity.subject,
             name: identity.name.as_deref().unwrap_or_default(),
             method: &method,
             since: &times.since,
             until: &times.until,
             roles: &identity.roles.join(", "),
-            // the page itself leads nowhere
-            next: if next == account { "" } else { &next },
+            next: &next,
             notice: if error.is_empty() { notice(intake) } else { "" },
             error,
             changes: flag(is_free),
-            confirm: &confirm,
-            sessions: &shown,
-            others: flag(has_others),
+            confirm: confirm.as_deref().unwrap_or_default(),
+            sessions: &sessions.shown,
+            others: flag(sessions.has_others),
             factors_offered: flag(factors.is_offered),
             factors: &factors.shown,
             factors_note: factors.note,
@@ -151,19 +152,25 @@ impl Portal {
             password_note,
         };
         let may_add = is_free && factors.is_offered;
-        let page = self.with_keys(theme.settings(&page), intake, may_add);
+        let wanted = wanted.as_ref().map_or("", ReturnPath::as_str);
+        let page = self.with_keys(asked.theme.show(&page), (intake, wanted), may_add);
         Some(show(page, status))
     }
 
     /// The page; where the person may add factors and the site has keys, with the script that adds them.
-    fn with_keys(&self, page: RenderedPage, intake: &Intake, may_add: bool) -> RenderedPage {
+    fn with_keys(
+        &self,
+        page: RenderedPage,
+        (intake, next): (&Intake, &str),
+        may_add: bool,
+    ) -> RenderedPage {
         if !may_add || !self.offers_passkeys(&intake.site) {
             return page;
         }
         page.with_passkeys(&PasskeyScript {
             action: &self.passkey_path(),
             step: PasskeyStep::Registration,
-            next: "",
+            next,
         })
     }
 }
@@ -190,10 +197,8 @@ fn notice(intake: &Intake) -> &'static str {
     match done.as_ref().map(|(_, what)| what.as_str()) {
         Some(DONE_SESSION) => "The session has ended.",
         Some(DONE_OTHERS) => "All other sessions have ended.",
-        Some(DONE_APP) => {
-            "Your authenticator app is added. From now on it is asked for when you sign in."
-        }
-        Some(DONE_KEY) => "The key is added. From now on it is asked for when you sign in.",
+        Some(DONE_APP) => APP_ADDED,
+        Some(DONE_KEY) => KEY_ADDED,
         Some(DONE_REMOVED) => "The second factor is removed.",
         Some(DONE_PASSWORD) => "Your password is changed. All your other sessions have ended.",
         _ => "",

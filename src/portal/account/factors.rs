@@ -2,14 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::Zeroizing;
 
 use super::event::AccountChange;
 use crate::access::Identity;
-use crate::ambient;
-use crate::factors::{RECOVERY_CODES, RecoveryCode, SecondFactorPolicy};
+use crate::factors::{RECOVERY_CODES, SecondFactorPolicy};
 use crate::pages::PageItem;
 use crate::portal::Portal;
+use crate::portal::recovery::{FreshCodes, fresh_codes};
 use crate::portal::words::ago;
 use crate::session::{FactorError, FactorRecord, FactorSwap, StoredPasskey};
 use crate::token::{LDAP, SignIn};
@@ -53,9 +52,6 @@ pub(in crate::portal) enum FactorFailure {
     /// Who has a factor shows it before it is changed.
     ShowFactor,
 }
-
-/// New codes, to be shown this once; empty where there are none.
-pub(super) type FreshCodes = Vec<RecoveryCode>;
 
 const NO_CODES: &str =
     "You have none. Make some: they let you sign in when your app or key is lost.";
@@ -102,14 +98,6 @@ fn describe_codes(record: &FactorRecord) -> String {
     }
 }
 
-/// Gives a record new codes in place of those that it has.
-pub(super) fn fresh_codes(record: &mut FactorRecord) -> FreshCodes {
-    let codes = RecoveryCode::fresh(&Zeroizing::new(ambient::random_bytes()));
-    let hashes = codes.iter().map(|code| code.hash(&record.user_handle));
-    record.recovery_codes = hashes.collect();
-    codes
-}
-
 impl Portal {
     /// Whether somebody may have second factors of their own here: those who give a password here, where what is kept is there
     /// after a restart.
@@ -127,9 +115,7 @@ impl Portal {
         if !self.offers_factors(identity) {
             return OwnFactors::default();
         }
-        let sealer = self.browsers.sealer();
-        let found = self.sessions.find_factors(&identity.subject, sealer).await;
-        let Ok(record) = found else {
+        let Ok(record) = self.factors_of(&identity.subject).await else {
             return OwnFactors {
                 note: UNREADABLE,
                 ..OwnFactors::default()
@@ -203,8 +189,7 @@ impl Portal {
         if self.settings.second_factor == SecondFactorPolicy::Off {
             return Ok(());
         }
-        let sealer = self.browsers.sealer();
-        let found = self.sessions.find_factors(&identity.subject, sealer).await;
+        let found = self.factors_of(&identity.subject).await;
         let record = found.map_err(|_: FactorError| FactorFailure::Away)?;
         self.check_factor_shown(identity, &record, sign_in)
     }
@@ -234,7 +219,7 @@ impl Portal {
         }
         let (subject, sealer) = (&identity.subject, self.browsers.sealer());
         for _ in 0..TRIES {
-            let found = self.sessions.find_factors(subject, sealer).await;
+            let found = self.factors_of(subject).await;
             let mut record = found.map_err(|_: FactorError| FactorFailure::Away)?;
             let made = change(&mut record)?;
             let swapped = self.sessions.swap_factors(subject, &record, sealer).await;
@@ -271,8 +256,11 @@ fn item((change, id): (&str, String), title: &str, detail: String) -> PageItem {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
-    use crate::factors::TotpSecret;
+    use crate::factors::{RecoveryCode, TotpSecret};
+    use crate::portal::recovery::first_codes;
     use crate::session::TotpFactor;
 
     fn record() -> FactorRecord {
@@ -296,11 +284,11 @@ mod tests {
     #[test]
     fn the_codes_go_with_the_last_factor() {
         let mut record = record();
-        // a passkey comes without any
         assert_eq!(describe_codes(&record), NO_CODES);
-        let codes = FactorChange::RenewCodes.make(&mut record).unwrap();
+        let codes = first_codes(&mut record);
         assert_eq!((codes.len(), record.recovery_codes.len()), (10, 10));
         assert_eq!(describe_codes(&record), "10 of 10 left");
+        assert!(first_codes(&mut record).is_empty(), "there are some");
         let again = FactorChange::RenewCodes.make(&mut record).unwrap();
         let hash = |code: &RecoveryCode| code.hash(&record.user_handle);
         assert!(

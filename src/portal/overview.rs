@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-use super::me::PortalCaller;
-use super::page::{PageQuery, see_other, show};
-use super::return_path::ReturnPath;
-use super::visitor::Visitor;
-use super::words::{ago, time_in_words};
-use super::{Portal, PortalContext};
 use crate::access::Identity;
 use crate::pages::{AccountPage, DurationInWords, Theme};
+use crate::portal::me::PortalCaller;
+use crate::portal::page::{PageQuery, SignInReason, see_other, show};
+use crate::portal::return_path::ReturnPath;
+use crate::portal::visitor::Visitor;
+use crate::portal::words::{ago, time_in_words};
+use crate::portal::{Portal, PortalContext};
 use crate::token::{AuthenticationMethod, SignIn};
 use crate::users::NEVER;
 use crate::wire::{self, CredentialSource, Intake};
@@ -38,9 +38,21 @@ impl Portal {
         format!("{}/account", self.settings.own.prefix)
     }
 
-    /// The way back to the account's page.
-    pub(super) fn account_return(&self) -> Option<ReturnPath> {
-        ReturnPath::parse(&self.account_path(), self.settings.paths)
+    /// The account's page, from where somebody goes on to what they wanted.
+    pub(super) fn account_at(&self, next: Option<&ReturnPath>) -> String {
+        SignInReason::default().address(&self.account_path(), next)
+    }
+
+    /// The way back to there.
+    pub(super) fn account_return(&self, next: Option<&ReturnPath>) -> Option<ReturnPath> {
+        let read = |address: &str| ReturnPath::parse(address, self.settings.paths);
+        // what is too long with another way behind it goes without
+        read(&self.account_at(next)).or_else(|| read(&self.account_path()))
+    }
+
+    /// What somebody on the account's page wanted.
+    pub(super) fn next_of(&self, intake: &Intake) -> Option<ReturnPath> {
+        PageQuery::read(intake.head.uri.query(), self.settings.paths).next
     }
 
     /// Where a browser goes on that has signed in: where it wanted to go, else to `/`, else to the account's page.
@@ -54,6 +66,20 @@ impl Portal {
             Some(next) => next.as_str().to_owned(),
             None if (context.opens_start)(identity) => "/".to_owned(),
             None => self.account_path(),
+        }
+    }
+
+    /// The same for a link; empty where that is the account's page, which leads nowhere.
+    pub(super) fn onward(
+        &self,
+        next: Option<ReturnPath>,
+        identity: &Arc<Identity>,
+        context: &PortalContext<'_>,
+    ) -> String {
+        let landing = self.landing(next, identity, context);
+        match landing == self.account_path() {
+            true => String::new(),
+            false => landing,
         }
     }
 
@@ -80,7 +106,7 @@ impl Portal {
             let visitor = Visitor {
                 site: &intake.site,
                 cookies: &intake.cookies,
-                next: self.account_return(),
+                next: self.account_return(self.next_of(intake).as_ref()),
             };
             let address = self.sign_in_path(visitor.next.as_ref());
             self.send_to_sign_in(&visitor, &address, context.now)
@@ -109,18 +135,13 @@ impl Portal {
         else {
             return None;
         };
-        let next = PageQuery::read(intake.head.uri.query(), self.settings.paths).next;
+        let next = self.next_of(intake);
         let switch = self.switch_path(next.as_ref());
-        let next = self.landing(next, identity, context);
+        let next = self.onward(next, identity, context);
         let (method, times) = self.describe_session(intake, *expires_at, context.now);
         let account = AccountPage {
             action: &format!("{}/logout", self.settings.own.prefix),
-            // the page itself leads nowhere
-            next: if next == self.account_path() {
-                ""
-            } else {
-                &next
-            },
+            next: &next,
             user: &identity.subject,
             name: identity.name.as_deref().unwrap_or_default(),
             method: &method,
@@ -134,7 +155,7 @@ impl Portal {
                 AccountView::SignOut => "leaving",
             },
         };
-        Some(show(theme.account(&account), StatusCode::OK))
+        Some(show(theme.show(&account), StatusCode::OK))
     }
 
     /// How the caller was identified, since when and until when.

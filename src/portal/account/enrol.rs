@@ -6,23 +6,33 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::factors::{FactorFailure, FreshCodes, fresh_codes};
+use super::factors::FactorFailure;
+use super::page::AccountRequest;
 use crate::access::Identity;
 use crate::ambient;
-use crate::factors::{CodeMatch, RecoveryCode, TotpCode, TotpSecret, TotpUri};
-use crate::pages::{EnrolPage, PageItem, RecoveryPage, Theme};
+use crate::factors::{CodeMatch, TotpCode, TotpSecret, TotpUri};
+use crate::pages::EnrolPage;
 use crate::portal::Portal;
 use crate::portal::page::show;
+use crate::portal::recovery::{FreshCodes, first_codes};
 use crate::session::TotpFactor;
 use crate::text::base32;
 use crate::token::{Sealed, SealedFor, SessionId, SignIn};
-use crate::wire::Intake;
 
-/// How long the page of a secret is good, in seconds.
+/// How long such a page is good, in seconds.
 const LIFE: u64 = 15 * 60;
 
 /// How many characters of a secret stand together where it is typed.
 const GROUP: usize = 4;
+
+/// What a page of the account brings back that nobody keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SealedInPage {
+    /// The secret of an app that is to be added.
+    App,
+    /// Recovery codes that are to be shown.
+    Codes,
+}
 
 /// What became of the first code of an app.
 pub(super) enum Enrolled {
@@ -38,26 +48,44 @@ impl Portal {
     /// A fresh secret, for this session.
     pub(super) fn fresh_secret(&self, session: SessionId, now: u64) -> (TotpSecret, String) {
         let secret = TotpSecret::fresh(&Zeroizing::new(ambient::random_bytes()));
-        let sealed = self.seal_secret(&secret, session, now);
+        let sealed = self.seal_in_page(SealedInPage::App, secret.as_bytes(), session, now);
         (secret, sealed)
     }
 
-    fn seal_secret(&self, secret: &TotpSecret, session: SessionId, now: u64) -> String {
+    /// Seals what a page of this session brings back.
+    pub(super) fn seal_in_page(
+        &self,
+        what: SealedInPage,
+        text: &[u8],
+        session: SessionId,
+        now: u64,
+    ) -> String {
         let until = now.saturating_add(LIFE).to_be_bytes();
-        let text = Zeroizing::new([&until, secret.as_bytes()].concat());
+        let text = Zeroizing::new([&until, text].concat());
         let sealer = self.browsers.sealer();
-        String::from(sealer.seal(SealedFor::Continuation, &context(session), &text))
+        String::from(sealer.seal(SealedFor::Continuation, &what.context(session), &text))
     }
 
-    /// The secret of a page of this session, and whether it is good still.
-    fn open_secret(&self, text: &str, session: SessionId, now: u64) -> Option<TotpSecret> {
+    /// What a page of this session has brought back, if it is good still.
+    pub(super) fn open_in_page(
+        &self,
+        what: SealedInPage,
+        text: &str,
+        session: SessionId,
+        now: u64,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let sealed = Sealed::parse(text)?;
         let sealer = self.browsers.sealer();
-        let text = sealer.open(SealedFor::Continuation, &context(session), &sealed)?;
-        let (until, secret) = text.split_first_chunk()?;
-        let secret = Zeroizing::new(base32::encode(secret));
-        let secret = TotpSecret::parse(&secret).ok()?;
-        (now < u64::from_be_bytes(*until)).then_some(secret)
+        let text = sealer.open(SealedFor::Continuation, &what.context(session), &sealed)?;
+        let (until, text) = text.split_first_chunk()?;
+        let is_good = now < u64::from_be_bytes(*until);
+        is_good.then(|| Zeroizing::new(text.to_vec()))
+    }
+
+    /// The secret of a page of this session, if it is good still.
+    fn open_secret(&self, text: &str, session: SessionId, now: u64) -> Option<TotpSecret> {
+        let secret = self.open_in_page(SealedInPage::App, text, session, now)?;
+        TotpSecret::parse(&Zeroizing::new(base32::encode(&secret))).ok()
     }
 
     /// Adds the app of a page, if the code is one of it.
@@ -85,11 +113,7 @@ impl Portal {
                 added_at: now,
             });
             record.last_step = record.last_step.max(Some(step));
-            let codes = match record.recovery_codes.is_empty() {
-                true => fresh_codes(record),
-                false => Vec::new(),
-            };
-            Ok(Enrolled::Added(codes))
+            Ok(Enrolled::Added(first_codes(record)))
         })
         .await
     }
@@ -97,17 +121,16 @@ impl Portal {
     /// The page of a secret.
     pub(super) fn show_enrolment(
         &self,
-        theme: &Theme,
-        intake: &Intake,
+        asked: AccountRequest<'_>,
         identity: &Identity,
         secret: (&TotpSecret, &str),
         (status, error): (StatusCode, &str),
     ) -> Response<Bytes> {
         let (secret, sealed) = secret;
-        let host = intake.site.host.to_str().unwrap_or_default();
+        let host = asked.intake.site.host.to_str().unwrap_or_default();
         let uri = TotpUri::new(host, &identity.subject, secret);
         let picture = uri.to_svg();
-        let account = self.account_path();
+        let account = self.account_at(self.next_of(asked.intake).as_ref());
         let page = EnrolPage {
             action: &account,
             user: &identity.subject,
@@ -117,32 +140,19 @@ impl Portal {
             sealed,
             error,
         };
-        show(theme.enrol(&page), status)
-    }
-
-    /// New recovery codes, this once.
-    pub(super) fn show_codes(
-        &self,
-        theme: &Theme,
-        identity: &Identity,
-        codes: &[RecoveryCode],
-        notice: &str,
-    ) -> Response<Bytes> {
-        let item = |code: &RecoveryCode| PageItem::new([("code", code.shown().to_string())]);
-        let shown: Vec<_> = codes.iter().map(item).collect();
-        let page = RecoveryPage {
-            account: &self.account_path(),
-            user: &identity.subject,
-            notice,
-            codes: &shown,
-        };
-        show(theme.recovery(&page), StatusCode::OK)
+        show(asked.theme.show(&page), status)
     }
 }
 
-/// What a secret is sealed for: the same purpose as a login that is half done, and never taken for one.
-fn context(session: SessionId) -> Vec<u8> {
-    [b"an app of the account's page\0", &session.as_bytes()[..]].concat()
+impl SealedInPage {
+    /// What it is sealed for: the same purpose as a login that is half done, and never taken for one.
+    fn context(self, session: SessionId) -> Vec<u8> {
+        let what: &[u8] = match self {
+            Self::App => b"an app of the account's page\0",
+            Self::Codes => b"recovery codes of the account's page\0",
+        };
+        [what, &session.as_bytes()[..]].concat()
+    }
 }
 
 /// As it is typed into an app that has no camera.

@@ -1,8 +1,9 @@
 //! The page of somebody's account: their sessions, and what they may change themselves.
 //!
-//! `form` reads what was sent, `sessions`, `password`, `factors` and `enrol` do it, `page` shows it, and `change` decides whether it may be done.
+//! `form` reads what was sent, `sessions`, `password`, `factors` and `enrol` do it, `page` shows it, `codes` keeps what it shows once, and `change` decides whether it may be done.
 
 mod change;
+mod codes;
 mod enrol;
 mod event;
 mod factors;
