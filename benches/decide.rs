@@ -66,7 +66,7 @@ fn path(raw: &str) -> RequestPath {
 }
 
 fn caller() -> AccessSubject {
-    let roles = ["viewer", "recruiter"].map(Box::from).to_vec();
+    let roles = ["viewer", "recruiter"].map(Box::from).into();
     let identity = Identity {
         subject: "alice@example.com".into(),
         roles,

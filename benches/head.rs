@@ -25,7 +25,7 @@ use gatelatch::token::{
     VerifierSettings,
 };
 use gatelatch::upstream::{ClientBody, Forwarding, Origin, Outbound, RequestContext, Settings};
-use gatelatch::users::{ApiKey, Directory, KeyDigest, NEVER, User, api_key};
+use gatelatch::users::{ApiKey, Directory, KeyDigest, NEVER, User, UserExtras, api_key};
 use gatelatch::wire::{
     Credential, FieldFilter, FieldPresence, IdentitySettings, Intake, Peer, SameSite, Scheme,
     SecureCookie, SessionCookie, TrustedProxies,
@@ -164,7 +164,7 @@ fn policy() -> Policy {
 }
 
 fn alice() -> Identity {
-    let roles = ["viewer", "recruiter"].map(Box::from).to_vec();
+    let roles = ["viewer", "recruiter"].map(Box::from).into();
     Identity {
         subject: "alice@example.com".into(),
         roles,
@@ -187,21 +187,16 @@ impl Confirmations for Silent {
 fn caller() -> Caller {
     let key = api_key([7; 32]);
     let identity = Arc::new(alice());
-    let directory = Directory::new([User {
-        identity: Arc::clone(&identity),
-        password: None,
-        disabled: false,
-        totp: None,
-        tokens_valid_after: None,
-        created: None,
-        claims: None,
+    let extras = UserExtras {
         api_keys: vec![ApiKey {
             name: "benchmark".into(),
             digest: KeyDigest::of(&key).expect("a key of 256 bits"),
-            identity,
+            identity: Arc::clone(&identity),
             expires_at: NEVER,
         }],
-    }]);
+        ..UserExtras::default()
+    };
+    let directory = Directory::new([User::new(identity, None, extras)]);
     let signs = Key::hs256(b"a secret that protects nothing but a benchmark").expect("long enough");
     let (issuer, hour) = ("gatelatch".to_owned(), Duration::from_secs(3600));
     let sessions = SessionSettings {

@@ -10,34 +10,26 @@ use sha2::{Digest, Sha256};
 /// Far above a users file of a hundred thousand entries, far below what would hurt.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// The files that were read so far and a digest over all of them.
+/// The files that were read so far, each with the digest of what it holds; `None` where it could not be read.
 #[derive(Clone, Default)]
-pub(super) struct Files {
-    read: Vec<PathBuf>,
-    digest: Sha256,
+pub(super) struct Files(Vec<(PathBuf, Option<[u8; 32]>)>);
+
+/// Whether these files still hold what gave this digest. They are read, and not kept.
+pub fn are_unchanged(files: &[PathBuf], digest: &[u8; 32]) -> bool {
+    let now = |path: &PathBuf| (path.clone(), digest_of(path).ok());
+    Files(files.iter().map(now).collect()).finish().1 == *digest
 }
 
 impl Files {
     /// Reads a file whole.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        self.read.push(path.to_owned());
-        let file = File::open(path)?;
-        let length = file.metadata()?.len();
-        // a device or a pipe has no length, and may have no end
-        let mut bytes = Vec::new();
-        if length <= LARGEST {
-            file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        }
-        if length.max(bytes.len() as u64) > LARGEST {
-            return Err(io::Error::other(format!(
-                "larger than {} MiB",
-                LARGEST / 1024 / 1024
-            )));
-        }
-        self.digest.update(path.as_os_str().as_encoded_bytes());
-        self.digest.update((bytes.len() as u64).to_be_bytes());
-        self.digest.update(&bytes);
-        Ok(bytes)
+        // a vector that grows takes up to three times what it holds
+        let length = std::fs::metadata(path).map_or(0, |file| file.len().min(LARGEST));
+        let mut bytes = Vec::with_capacity(length as usize + 1);
+        let read = copy(path, &mut bytes);
+        let digest = read.is_ok().then(|| Sha256::digest(&bytes).into());
+        self.0.push((path.to_owned(), digest));
+        read.map(|()| bytes)
     }
 
     /// Reads a text, without a byte order mark.
@@ -49,12 +41,44 @@ impl Files {
             .unwrap_or(text))
     }
 
-    /// Which files, and the digest over what they hold.
+    /// Which files, and the digest over what they hold, whatever the order in which they were read.
     pub(super) fn finish(mut self) -> (Vec<PathBuf>, [u8; 32]) {
-        self.read.sort();
-        self.read.dedup();
-        (self.read, self.digest.finalize().into())
+        self.0.sort();
+        self.0.dedup();
+        let mut whole = Sha256::new();
+        for (path, digest) in &self.0 {
+            let path = path.as_os_str().as_encoded_bytes();
+            whole.update((path.len() as u64).to_be_bytes());
+            whole.update(path);
+            whole.update([u8::from(digest.is_some())]);
+            whole.update(digest.unwrap_or_default());
+        }
+        let mut paths: Vec<_> = self.0.into_iter().map(|(path, _)| path).collect();
+        paths.dedup();
+        (paths, whole.finalize().into())
     }
+}
+
+fn digest_of(path: &Path) -> io::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    copy(path, &mut digest)?;
+    Ok(digest.finalize().into())
+}
+
+/// Reads a file whole, unless it is too large.
+fn copy(path: &Path, into: &mut impl io::Write) -> io::Result<()> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    // a device or a pipe has no length, and may have no end
+    let mut read = 0;
+    if length <= LARGEST {
+        read = io::copy(&mut file.take(LARGEST + 1), into)?;
+    }
+    if length.max(read) > LARGEST {
+        let largest = LARGEST / 1024 / 1024;
+        return Err(io::Error::other(format!("larger than {largest} MiB")));
+    }
+    Ok(())
 }
 
 fn not_text(error: &std::string::FromUtf8Error) -> io::Error {
@@ -147,6 +171,31 @@ mod tests {
         }
         let error = String::from_utf8(b"0Y\na\xff".to_vec()).unwrap_err();
         assert_eq!(not_text(&error).to_string(), "not UTF-8 (line 2)");
+    }
+
+    #[test]
+    fn a_file_that_changes_goes_or_comes_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
+        let write = |index: usize, text: &str| std::fs::write(&paths[index], text).unwrap();
+        write(0, "one");
+        write(1, "two");
+        let mut files = Files::default();
+        for path in [&paths[2], &paths[1], &paths[0], &paths[1]] {
+            let _ = files.read(path);
+        }
+        let (read, digest) = files.finish();
+        assert_eq!(read, paths, "also what is not there");
+        assert!(are_unchanged(&read, &digest));
+        write(1, "twp");
+        assert!(!are_unchanged(&read, &digest));
+        write(1, "two");
+        write(2, "");
+        assert!(!are_unchanged(&read, &digest), "it came");
+        std::fs::remove_file(&paths[2]).unwrap();
+        assert!(are_unchanged(&read, &digest));
+        std::fs::remove_file(&paths[0]).unwrap();
+        assert!(!are_unchanged(&read, &digest), "it went");
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub use admin_token::AdminToken;
 pub use blocks::{gateway_schema, users_schema};
 pub use cases::{TestReport, TestResult};
 pub use code::Code;
+pub use files::are_unchanged;
 pub use finding::did_you_mean;
 pub use lint::LINTS;
 pub use load::{LoadRequest, Loaded, Rehearsal, examine, load, rehearse};

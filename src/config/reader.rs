@@ -41,7 +41,7 @@ pub(super) struct Reader<'a> {
 pub(super) struct Mark {
     findings: usize,
     files: Files,
-    secrets: Secrets,
+    secrets: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -77,9 +77,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(mut self) -> (Findings, Files) {
-        self.secrets
-            .shared()
-            .for_each(|finding| self.findings.push(finding));
+        for finding in self.secrets.shared() {
+            self.findings.push(finding);
+        }
         (self.findings, self.files)
     }
 
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         Mark {
             findings: self.findings.len(),
             files: self.files.clone(),
-            secrets: self.secrets.clone(),
+            secrets: self.secrets.len(),
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
     pub(super) fn roll_back(&mut self, mark: &Mark) {
         self.findings.split_off(mark.findings);
         self.files = mark.files.clone();
-        self.secrets = mark.secrets.clone();
+        self.secrets.truncate(mark.secrets);
     }
 
     /// Adds a problem. Of a value that is refused, a port beyond 65535 is the reason, whatever the key.

@@ -37,7 +37,7 @@ pub(super) fn shown_unknown_key(entry: &Entry, block: &Block) -> String {
 
 /// Whether a key is a secret in braces: `{ SECRET }` is a map to YAML, with a key and no value.
 fn is_secret_in_braces(entry: &Entry) -> bool {
-    may_be_secret(&entry.key) && is_empty(&entry.node)
+    is_empty(&entry.node) && may_be_secret(&entry.key)
 }
 
 /// Whether a key is a secret in braces where a block is that holds secrets: there a short word may be one, too.
@@ -74,6 +74,8 @@ enum Secrecy {
 #[derive(Default)]
 pub(super) struct SecretPlaces {
     spans: Vec<Span>,
+    /// What keys of blocks hold, as far as they were met: every user of a long list has the same few.
+    met: Vec<(&'static Block, &'static str, Secrecy)>,
 }
 
 impl SecretPlaces {
@@ -160,21 +162,34 @@ impl SecretPlaces {
         if looks_secret(&entry.key) || is_secret_in_braces(entry) {
             self.spans.push(entry.key_span);
         }
-        let secrecy = match by_name(&entry.key) {
-            // the fields of an answer, say; a service may have such a name
-            Some(Secrecy::Secret) if kind.takes_scalar() => Secrecy::Secret,
-            Some(_) | None => Secrecy::Known(kind),
+        // the fields of an answer, say; a service or a user may have such a name
+        let secrecy = match kind.takes_scalar().then(|| by_name(&entry.key)) {
+            Some(Some(Secrecy::Secret)) => Secrecy::Secret,
+            Some(Some(_) | None) | None => Secrecy::Known(kind),
         };
         self.node(&entry.node, secrecy);
     }
 
     /// An entry of a map with known keys.
     fn entry_of(&mut self, block: &'static Block, entry: &Entry) {
-        let file = entry.key_span.file;
-        match known(block, &entry.key, file) {
+        match self.known(block, entry) {
             Some(secrecy) => self.node(&entry.node, secrecy),
             None => self.unknown(entry, Some(block)),
         }
+    }
+
+    /// What the key holds, where it is one of the block's.
+    fn known(&mut self, block: &'static Block, entry: &Entry) -> Option<Secrecy> {
+        let is_it = |(of, key, _): &&(&'static Block, &'static str, Secrecy)| {
+            std::ptr::eq(*of, block) && *key == &*entry.key
+        };
+        if let Some((.., secrecy)) = self.met.iter().find(is_it) {
+            return Some(*secrecy);
+        }
+        let key = block.names().find(|name| *name == &*entry.key);
+        let secrecy = known(block, &entry.key, entry.key_span.file)?;
+        self.met.extend(key.map(|key| (block, key, secrecy)));
+        Some(secrecy)
     }
 
     /// An entry whose key is none of the block's, or was given twice.

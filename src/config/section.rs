@@ -17,7 +17,7 @@ pub(super) struct Section {
     span: Span,
     entries: Vec<Entry>,
     block: &'static Block,
-    /// Keys that were taken or withheld.
+    /// Keys that were taken or withheld; of debug builds.
     seen: Vec<&'static str>,
     withheld: Option<&'static str>,
 }
@@ -67,7 +67,9 @@ impl Section {
     fn see(&mut self, key: &'static str) {
         let name = self.block.name;
         debug_assert!(self.block.has(key), "`{name}` does not declare `{key}`");
-        self.seen.push(key);
+        if cfg!(debug_assertions) {
+            self.seen.push(key);
+        }
     }
 
     /// One of a few words, if it is given.

@@ -72,10 +72,5 @@ pub fn read_users(
         return Err(problems);
     }
     let directory = list.unwrap_or_default().directory;
-    let mut users: Vec<_> = directory.numbered().collect();
-    users.sort_unstable_by_key(|(_, number)| *number);
-    Ok(users
-        .into_iter()
-        .map(|(user, _)| Arc::clone(user))
-        .collect())
+    Ok(directory.users().cloned().collect())
 }

@@ -51,7 +51,7 @@ impl<'a> Variables<'a> {
 
     /// Replaces `${NAME}` and `${NAME:-default}`; `$$` is a `$`, and a `$` before anything else is itself.
     pub(super) fn expand<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ExpandError> {
-        if !text.contains("${") && !text.contains("$$") {
+        if !text.contains('$') || !text.contains("${") && !text.contains("$$") {
             return Ok(Cow::Borrowed(text));
         }
         let (mut expanded, mut rest) = (String::with_capacity(text.len()), text);

@@ -140,7 +140,7 @@ fn changed_user(
     let mut records = Vec::new();
     match (before, after) {
         (None, Some(user)) => {
-            let disabled = user.disabled;
+            let disabled = user.extras().disabled;
             let added = record("user_added")
                 .text("user", name)
                 .value("roles", roles(user))
@@ -158,7 +158,7 @@ fn changed_user(
         (Some(_), Some(_)) | (None, None) => {}
     }
     let keys = |user: Option<&Arc<User>>| {
-        user.map(|user| user.api_keys.as_slice())
+        user.map(|user| user.extras().api_keys.as_slice())
             .unwrap_or_default()
             .to_vec()
     };
@@ -179,15 +179,21 @@ fn changed_user(
 fn changed_facts(before: &User, after: &User, record: AuditRecord) -> Option<AuditRecord> {
     let (old, new) = (&before.identity, &after.identity);
     let changes: Vec<&str> = [
-        ("enabled", before.disabled && !after.disabled),
-        ("disabled", !before.disabled && after.disabled),
+        (
+            "enabled",
+            before.extras().disabled && !after.extras().disabled,
+        ),
+        (
+            "disabled",
+            !before.extras().disabled && after.extras().disabled,
+        ),
         ("password", before.password != after.password),
-        ("totp", before.totp != after.totp),
+        ("totp", before.extras().totp != after.extras().totp),
         ("roles", old.roles != new.roles),
-        ("claims", before.claims != after.claims),
+        ("claims", before.extras().claims != after.extras().claims),
         (
             "tokens_valid_after",
-            before.tokens_valid_after != after.tokens_valid_after,
+            before.extras().tokens_valid_after != after.extras().tokens_valid_after,
         ),
         ("name", old.name != new.name),
         ("email", old.email != new.email),

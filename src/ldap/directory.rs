@@ -301,7 +301,7 @@ impl LdapIdentity {
     pub fn identity(&self) -> Identity {
         Identity {
             subject: self.subject.clone(),
-            roles: self.roles.clone(),
+            roles: self.roles.as_slice().into(),
             name: self.name.clone(),
             email: self.email.clone(),
             claims: Vec::new(),

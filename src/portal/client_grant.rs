@@ -68,7 +68,7 @@ impl Portal {
             roles: &identity.roles,
             name: identity.name.as_deref(),
             email: identity.email.as_deref(),
-            claims: user.claims.as_deref(),
+            claims: user.extras().claims.as_deref(),
             session: None,
             // nobody has signed in
             sign_in: SignIn::default(),

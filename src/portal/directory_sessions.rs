@@ -88,7 +88,7 @@ pub(super) fn provider_claims(
     ProviderClaims {
         provider: LDAP.into(),
         fingerprint: ldap.fingerprint(),
-        roles: identity.roles.clone(),
+        roles: identity.roles.to_vec(),
         name: identity.name.clone(),
         email: identity.email.clone(),
         checked_at: now,

@@ -390,7 +390,7 @@ fn provided_holder(identity: &Identity, (session, sign_in): (SessionId, SignIn))
 
 fn holder_of(user: &User, of: (SessionId, SignIn)) -> Holder<'_> {
     Holder {
-        claims: user.claims.as_deref(),
+        claims: user.extras().claims.as_deref(),
         ..provided_holder(&user.identity, of)
     }
 }

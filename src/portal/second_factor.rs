@@ -229,7 +229,8 @@ impl Portal {
     /// # Errors
     /// [`FactorError`]; then nobody is taken for somebody without a factor.
     pub(super) async fn factors_of(&self, subject: &str) -> Result<FactorRecord, FactorError> {
-        let since = self.directory.find(subject).and_then(|user| user.created);
+        let user = self.directory.find(subject);
+        let since = user.and_then(|user| user.extras().created);
         let sealer = self.browsers.sealer();
         self.sessions.find_factors(subject, since, sealer).await
     }

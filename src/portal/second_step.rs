@@ -109,7 +109,7 @@ impl Portal {
     /// Whether somebody has an authenticator app, also where that is not known right now.
     async fn has_app(&self, subject: &str) -> bool {
         let user = self.directory.find(subject);
-        if user.is_some_and(|user| user.totp.is_some()) {
+        if user.is_some_and(|user| user.extras().totp.is_some()) {
             return true;
         }
         let record = self.factors_of(subject).await;

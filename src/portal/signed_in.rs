@@ -25,7 +25,7 @@ impl SignedIn {
     /// The secret of an app that the user list has.
     pub(super) fn totp(&self) -> Option<&TotpSecret> {
         match self {
-            Self::Listed(user) => user.totp.as_ref(),
+            Self::Listed(user) => user.extras().totp.as_ref(),
             Self::Directory(_) => None,
         }
     }

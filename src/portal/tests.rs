@@ -19,7 +19,7 @@ use crate::token::{
     ClaimPath, IssueError, IssuerSettings, Key, KeySet, SessionId, SessionSettings, TextSigner,
     Verifier, VerifierSettings,
 };
-use crate::users::{HasherSettings, Password, PasswordHash, User};
+use crate::users::{HasherSettings, Password, PasswordHash, User, UserExtras};
 use crate::wire::{Peer, Scheme, SessionCookie, TrustedProxies};
 
 mod attempts;
@@ -63,7 +63,7 @@ fn browsers() -> CookieSessions {
 fn alice() -> Identity {
     Identity {
         subject: "alice@example.com".into(),
-        roles: vec!["recruiter".into(), "admin".into()],
+        roles: ["recruiter".into(), "admin".into()].into(),
         name: Some("Alice Doe".into()),
         email: None,
         claims: vec![
@@ -84,16 +84,13 @@ fn alice() -> Identity {
 fn user(identity: Identity, claims: Value) -> User {
     // The password is `correct horse`.
     let hash = "$2b$04$N9qo8uLOickgx2ZMRZoMye7lwnnKjdKULIb0Soe6BjJXxCPR1R3dC";
-    User {
-        identity: Arc::new(identity),
-        password: Some(PasswordHash::parse(hash).unwrap()),
-        disabled: false,
-        tokens_valid_after: None,
-        created: None,
+    let extras = UserExtras {
+        disabled: &*identity.subject == "disabled",
         claims: claims.as_object().cloned().map(Box::new),
-        api_keys: Vec::new(),
-        totp: None,
-    }
+        ..UserExtras::default()
+    };
+    let password = PasswordHash::parse(hash).unwrap();
+    User::new(Arc::new(identity), Some(password), extras)
 }
 
 fn directory() -> Arc<Directory> {
@@ -101,16 +98,12 @@ fn directory() -> Arc<Directory> {
         subject: name.into(),
         ..Identity::default()
     };
+    let mut machine = user(named("machine"), json!({}));
+    machine.password = None;
     let users = [
         user(alice(), json!({"tenant": "acme"})),
-        User {
-            disabled: true,
-            ..user(named("disabled"), json!({}))
-        },
-        User {
-            password: None,
-            ..user(named("machine"), json!({}))
-        },
+        user(named("disabled"), json!({})),
+        machine,
         user(named("laden"), json!({"blob": "x".repeat(32 << 10)})),
     ];
     Arc::new(Directory::new(users))

@@ -275,6 +275,9 @@ impl Reloader {
     }
 
     fn load(&mut self, trigger: Trigger) {
+        if trigger != Trigger::Signal && self.holds_what_is_in_force() {
+            return self.keep(trigger, &[]);
+        }
         match config::load(&self.request) {
             Ok(loaded) if loaded.digest == self.present.digest => self.keep(trigger, &loaded.files),
             Ok(loaded) => self.apply(loaded),
@@ -286,13 +289,28 @@ impl Reloader {
         }
     }
 
+    /// Whether the files are those of the configuration in force, so that none of them has to be read as one: a long user
+    /// list takes seconds, and as much memory again.
+    fn holds_what_is_in_force(&self) -> bool {
+        let files = &self.present.files;
+        let is_new = |path: &PathBuf| !files.contains(path) && path.try_exists().unwrap_or(true);
+        self.last == Last::Accepted
+            && !self.optional().iter().any(is_new)
+            && config::are_unchanged(files, &self.present.digest)
+    }
+
+    /// What is read where it is there.
+    fn optional(&self) -> [PathBuf; 2] {
+        [".env", "users.yaml"].map(|name| self.request.path.with_file_name(name))
+    }
+
     fn count(&self, outcome: ReloadOutcome) {
         self.target.metrics.reload(outcome, ambient::unix_seconds());
     }
 
     /// Watches the files that were read, and those that would have been read if they were there.
     fn follow(&mut self, files: &[PathBuf]) {
-        let optional = [".env", "users.yaml"].map(|name| self.request.path.with_file_name(name));
+        let optional = self.optional();
         // where reading has stopped early, what was read for the present configuration still counts
         if self
             .watch

@@ -2,6 +2,9 @@
 
 /// The port of an address or a URL that is no port, for it is beyond 65535.
 pub fn port_beyond(text: &str) -> Option<&str> {
+    if !text.contains(':') {
+        return None;
+    }
     let text = text.rsplit(' ').next()?;
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next()?;

@@ -264,7 +264,7 @@ impl TrustSettings {
             .filter(|(name, _)| !NOT_FACTS.contains(&name.as_str()));
         Identity {
             subject: subject.into(),
-            roles: roles_of(self.roles_claim.find(members)),
+            roles: roles_of(self.roles_claim.find(members)).into(),
             name: text("name").map(Into::into),
             email: email.map(Into::into),
             claims: facts

@@ -23,7 +23,7 @@ pub const NEVER: u64 = 253_402_300_799;
 pub struct KeyDigest([u8; 32]);
 
 /// A key as the users file has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ApiKey {
     /// What the operator calls it.
     pub name: Box<str>,

@@ -1,95 +1,24 @@
 //! All users of one load of the users file.
 
-use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use hashbrown::HashTable;
 
 use super::api_key::{ApiKey, KeyDigest, KeyRefusal};
 use super::password::PasswordHash;
+use super::user::{User, UserRefusal};
 use super::work::{RefusalWork, Work};
 use crate::access::{Identity, Subjects};
 use crate::ambient;
-use crate::factors::TotpSecret;
-
-/// One user as the users file has it.
-#[derive(Clone, Debug)]
-pub struct User {
-    /// What rules and identity headers see.
-    pub identity: Arc<Identity>,
-    /// The password; `None`: no password login.
-    pub password: Option<PasswordHash>,
-    /// The secret of an authenticator app, whose codes are asked for after the password; `None`: there is none.
-    pub totp: Option<TotpSecret>,
-    /// A disabled user can neither log in nor use a token.
-    pub disabled: bool,
-    /// Tokens issued before this second since 1970 are refused; it is not before [`User::created`].
-    pub tokens_valid_after: Option<u64>,
-    /// Since this second since 1970 the name is this user's: second factors that were added before are another person's.
-    pub created: Option<u64>,
-    /// `claims` as written, copied into new tokens; `None`: there are none.
-    pub claims: Option<Box<Map<String, Value>>>,
-    /// The keys of programs.
-    pub api_keys: Vec<ApiKey>,
-}
 
 /// The work of a refused login where the list has no passwords.
 const DEFAULT_WORK: Work = Work::Bcrypt { cost: 12 };
 
-impl User {
-    /// The API key with this fingerprint, expired or not.
-    pub fn key_of(&self, fingerprint: &str) -> Option<&ApiKey> {
-        let mut keys = self.api_keys.iter();
-        keys.find(|key| key.digest.fingerprint() == fingerprint)
-    }
-
-    /// Whether a token of this user counts that was issued then, in seconds since 1970; `None` where it does not say.
-    ///
-    /// # Errors
-    /// [`UserRefusal`] where the user is disabled, or where `tokens_valid_after` is set and the token is not known to be
-    /// younger.
-    pub fn admit(&self, issued_at: Option<u64>) -> Result<(), UserRefusal> {
-        let young_enough = |after: u64| issued_at.is_some_and(|issued| issued >= after);
-        match () {
-            () if self.disabled => Err(UserRefusal::Disabled),
-            () if !self.tokens_valid_after.is_none_or(young_enough) => Err(UserRefusal::TooOld),
-            () => Ok(()),
-        }
-    }
-}
-
-/// Why the user list refuses the bearer of a valid token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserRefusal {
-    /// Another issuer's subject has the name of a user, and is not that user.
-    Impostor,
-    /// Another issuer's subject is a user's name in other case: whom a service or an issuer takes it for is not certain.
-    LookAlike,
-    /// The user is disabled.
-    Disabled,
-    /// The token is older than the user's `tokens_valid_after`, or does not say how old it is.
-    TooOld,
-}
-
-impl fmt::Display for UserRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Impostor => "a user of the list has the name of its subject",
-            Self::LookAlike => "a user of the list has the name of its subject in other case",
-            Self::Disabled => "the user is disabled",
-            Self::TooOld => "the token is older than `tokens_valid_after`",
-        })
-    }
-}
-
 /// The user list.
 #[derive(Debug)]
 pub struct Directory {
-    /// Each with the number of its place in the list.
-    users: HashMap<Member, u32, ahash::RandomState>,
+    users: Users,
     /// Whose key it is, and which of the user's.
     keys: HashMap<KeyDigest, (Arc<User>, usize), ahash::RandomState>,
     /// The names that are not in lower case, in lower case.
@@ -99,14 +28,57 @@ pub struct Directory {
 }
 
 /// A user list while it is read.
+#[derive(Default)]
 pub struct Enrolment {
-    users: HashMap<Member, u32, ahash::RandomState>,
+    users: Users,
     refusal: RefusalWork,
 }
 
-/// A user as an element of a set, found by the subject: a name of its own in the table would double the names.
+/// Users in the order of the list.
 #[derive(Debug)]
-struct Member(Arc<User>);
+struct Users {
+    list: Vec<Arc<User>>,
+    /// Their numbers, by their names: four bytes a user, where a map would have the name as well.
+    by_name: HashTable<u32>,
+    hashing: ahash::RandomState,
+}
+
+impl Users {
+    fn number(&self, subject: &str) -> Option<usize> {
+        let is_it = |number: &u32| *self.list[*number as usize].identity.subject == *subject;
+        let found = self.by_name.find(self.hashing.hash_one(subject), is_it)?;
+        Some(*found as usize)
+    }
+
+    /// Adds a user, in place of one of the same name.
+    fn add(&mut self, user: User) {
+        let user = Arc::new(user);
+        if let Some(number) = self.number(&user.identity.subject) {
+            self.list[number] = user;
+            return;
+        }
+        // a users file of a hundred bytes a user does not reach the bound
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(user);
+        let Self {
+            list,
+            by_name,
+            hashing,
+        } = self;
+        let hash = |number: &u32| hashing.hash_one(&*list[*number as usize].identity.subject);
+        by_name.insert_unique(hash(&number), number, hash);
+    }
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            by_name: HashTable::new(),
+            hashing: ambient::hash_state(),
+        }
+    }
+}
 
 impl Enrolment {
     /// Adds a user at the end of the list. Of two equal subjects the last stays; the users file cannot hold two.
@@ -114,29 +86,23 @@ impl Enrolment {
         if let Some(hash) = &user.password {
             self.refusal.include(hash.work());
         }
-        // a users file of a hundred bytes a user does not reach the bound
-        let number = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
-        let member = Member(Arc::new(user));
-        self.users.remove(&member);
-        self.users.insert(member, number);
+        self.users.add(user);
     }
 
     /// The number of the user of this name, from 0.
     pub fn number(&self, subject: &str) -> Option<usize> {
-        self.users.get(subject).map(|number| *number as usize)
+        self.users.number(subject)
     }
 
     /// The list, complete.
-    pub fn finish(self) -> Directory {
+    pub fn finish(mut self) -> Directory {
+        self.users.list.shrink_to_fit();
         let mut keys = HashMap::with_hasher(ambient::hash_state());
-        for Member(user) in self.users.keys() {
-            let own = user.api_keys.iter().enumerate();
-            keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
-        }
         let mut folded = HashSet::with_hasher(ambient::hash_state());
-        for Member(user) in self.users.keys() {
-            let name = &user.identity.subject;
-            folded.extend(Some(name.to_lowercase().into()).filter(|lower| lower != name));
+        for user in &self.users.list {
+            let own = user.extras().api_keys.iter().enumerate();
+            keys.extend(own.map(|(index, key)| (key.digest, (Arc::clone(user), index))));
+            folded.extend(in_lower_case(&user.identity.subject));
         }
         let mut refusal = self.refusal;
         let has_passwords = refusal != RefusalWork::default();
@@ -153,6 +119,15 @@ impl Enrolment {
     }
 }
 
+/// `None` where it is in lower case.
+fn in_lower_case(name: &str) -> Option<Box<str>> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if name.bytes().all(is_lower) {
+        return None;
+    }
+    Some(name.to_lowercase().into()).filter(|lower: &Box<str>| **lower != *name)
+}
+
 impl Directory {
     /// Indexes the users by subject. Of two equal subjects the last stays; the users file cannot hold two.
     pub fn new(users: impl IntoIterator<Item = User>) -> Self {
@@ -163,9 +138,8 @@ impl Directory {
 
     /// The user of this name.
     pub fn find(&self, subject: &str) -> Option<&Arc<User>> {
-        self.users
-            .get_key_value(subject)
-            .map(|(Member(user), _)| user)
+        let number = self.users.number(subject)?;
+        self.users.list.get(number)
     }
 
     /// Whether this is the name of another user in other case.
@@ -212,22 +186,23 @@ impl Directory {
     ) -> Result<(&Arc<User>, &ApiKey), KeyRefusal> {
         let digest = KeyDigest::of(key).ok_or(KeyRefusal::Unknown)?;
         let (user, index) = self.keys.get(&digest).ok_or(KeyRefusal::Unknown)?;
-        let key = user.api_keys.get(*index).ok_or(KeyRefusal::Unknown)?;
+        let extras = user.extras();
+        let key = extras.api_keys.get(*index).ok_or(KeyRefusal::Unknown)?;
         match () {
-            () if user.disabled => Err(KeyRefusal::Disabled),
+            () if extras.disabled => Err(KeyRefusal::Disabled),
             () if now >= key.expires_at => Err(KeyRefusal::Expired),
             () => Ok((user, key)),
         }
     }
 
-    /// All users, in no order.
+    /// All users, in the order of the list.
     pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
-        self.users.keys().map(|Member(user)| user)
+        self.users.list.iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.users.len()
+        self.users.list.len()
     }
 
     /// Whether anybody has a password.
@@ -237,14 +212,7 @@ impl Directory {
 
     /// Whether there is nobody.
     pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
-    }
-
-    /// All users with their numbers, in no order.
-    pub fn numbered(&self) -> impl Iterator<Item = (&Arc<User>, usize)> {
-        self.users
-            .iter()
-            .map(|(Member(user), number)| (user, *number as usize))
+        self.users.list.is_empty()
     }
 
     /// Hashes that a refused password is checked against as well, after a hash of this work, so that all refusals do the
@@ -255,15 +223,6 @@ impl Directory {
     }
 }
 
-impl Default for Enrolment {
-    fn default() -> Self {
-        Self {
-            users: HashMap::with_hasher(ambient::hash_state()),
-            refusal: RefusalWork::default(),
-        }
-    }
-}
-
 /// Nobody.
 impl Default for Directory {
     fn default() -> Self {
@@ -271,45 +230,17 @@ impl Default for Directory {
     }
 }
 
-impl Borrow<str> for Member {
-    fn borrow(&self) -> &str {
-        &self.0.identity.subject
-    }
-}
-
-impl PartialEq for Member {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.identity.subject == other.0.identity.subject
-    }
-}
-
-impl Eq for Member {}
-
-/// As `str` does, which stands in for it.
-impl Hash for Member {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        str::hash(&self.0.identity.subject, state);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::users::UserExtras;
 
-    fn user(index: usize, cost: Option<u32>) -> User {
-        User {
-            identity: Arc::new(Identity {
-                subject: index.to_string().into(),
-                ..Identity::default()
-            }),
-            password: cost.map(PasswordHash::dummy),
-            totp: None,
-            disabled: false,
-            tokens_valid_after: None,
-            created: None,
-            claims: None,
-            api_keys: Vec::new(),
-        }
+    fn named(name: &str, cost: Option<u32>, extras: UserExtras) -> User {
+        let identity = Identity {
+            subject: name.into(),
+            ..Identity::default()
+        };
+        User::new(identity.into(), cost.map(PasswordHash::dummy), extras)
     }
 
     #[test]
@@ -324,15 +255,16 @@ mod tests {
                 expires_at,
             }
         };
-        let alice = User {
+        let alice = UserExtras {
             api_keys: vec![key(0, 1000), key(1, 2000)],
-            ..user(1, None)
+            ..UserExtras::default()
         };
-        let gone = User {
+        let gone = UserExtras {
             api_keys: vec![key(2, 2000)],
             disabled: true,
-            ..user(2, None)
+            ..UserExtras::default()
         };
+        let (alice, gone) = (named("alice", None, alice), named("gone", None, gone));
         let directory = Directory::new([alice, gone]);
         let refusal = |key: &str, now| directory.find_key(key, now).err();
         assert_eq!(
@@ -352,13 +284,8 @@ mod tests {
     #[test]
     fn a_name_in_other_case_is_nobodys() {
         let names = ["alice", "Bob", "Straße", "ÉMILE@example.com"];
-        let directory = Directory::new(names.map(|name| User {
-            identity: Arc::new(Identity {
-                subject: name.into(),
-                ..Identity::default()
-            }),
-            ..user(0, None)
-        }));
+        let user = |name| named(name, None, UserExtras::default());
+        let directory = Directory::new(names.map(user));
         for (subject, expected) in [
             ("Alice", Some(UserRefusal::LookAlike)),
             ("ALICE", Some(UserRefusal::LookAlike)),
@@ -402,7 +329,7 @@ mod tests {
             let users = costs
                 .iter()
                 .enumerate()
-                .map(|(index, &cost)| user(index, cost));
+                .map(|(index, cost)| named(&index.to_string(), *cost, UserExtras::default()));
             let padding = Directory::new(users).padding(None);
             let padding: Vec<u32> = padding.iter().map(PasswordHash::cost).collect();
             assert_eq!(padding, [expected], "{costs:?}");

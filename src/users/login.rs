@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::directory::{Directory, User};
+use super::directory::Directory;
 use super::hasher::{Busy, Hasher, PasswordCheck};
 use super::password::{Password, PasswordHash};
+use super::user::User;
 use super::work::Work;
 
 /// Why nobody was logged in.
@@ -40,7 +41,7 @@ pub async fn authenticate(
     let hash = user.and_then(|user| user.password.clone());
     let against = PasswordCheck {
         padding: directory.padding(hash.as_ref().map(PasswordHash::work)),
-        enabled: user.is_some_and(|user| !user.disabled),
+        enabled: user.is_some_and(|user| !user.extras().disabled),
         hash,
         hides_match,
     };
@@ -77,34 +78,26 @@ mod tests {
 
     use super::*;
     use crate::access::Identity;
-    use crate::users::HasherSettings;
+    use crate::users::{HasherSettings, UserExtras};
 
     fn user(name: &str, cost: Option<u32>) -> User {
-        User {
-            identity: Arc::new(Identity {
-                subject: name.into(),
-                ..Identity::default()
-            }),
-            password: cost.map(PasswordHash::dummy),
-            disabled: false,
-            tokens_valid_after: None,
-            created: None,
-            claims: None,
-            api_keys: Vec::new(),
-            totp: None,
-        }
+        let identity = Identity {
+            subject: name.into(),
+            ..Identity::default()
+        };
+        let extras = UserExtras {
+            disabled: name == "disabled",
+            ..UserExtras::default()
+        };
+        User::new(identity.into(), cost.map(PasswordHash::dummy), extras)
     }
 
     fn directory() -> Directory {
-        let disabled = User {
-            disabled: true,
-            ..user("disabled", Some(7))
-        };
         Directory::new([
             user("alice", Some(7)),
             user("bob", Some(9)),
             user("machine", None),
-            disabled,
+            user("disabled", Some(7)),
         ])
     }
 

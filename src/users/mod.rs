@@ -10,12 +10,13 @@ mod hasher;
 mod login;
 mod new_password;
 mod password;
+mod user;
 mod user_name;
 mod work;
 
 pub use api_key::{API_KEY_PREFIX, ApiKey, KeyDigest, KeyRefusal, NEVER, api_key};
 pub use client::RegisteredClient;
-pub use directory::{Directory, Enrolment, User, UserRefusal};
+pub use directory::{Directory, Enrolment};
 pub use hash_error::{ForeignHash, HashError};
 pub use hasher::{Busy, Hasher, HasherSettings};
 pub use login::{LoginFailure, authenticate};
@@ -24,5 +25,6 @@ pub use new_password::{
     SHORTEST_PASSWORD,
 };
 pub use password::{Password, PasswordHash};
+pub use user::{User, UserExtras, UserRefusal};
 pub use user_name::is_user_name;
 pub use work::Work;

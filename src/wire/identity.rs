@@ -183,7 +183,7 @@ mod tests {
     fn identity_headers_carry_any_text_safely() {
         let identity = Identity {
             subject: "alice".into(),
-            roles: vec!["recruiter".into(), "a,b".into()],
+            roles: ["recruiter".into(), "a,b".into()].into(),
             name: Some("Ålice 100% Doe\r\nX: y".into()),
             ..Identity::default()
         };

@@ -242,10 +242,11 @@ impl Request<'_> {
     /// Whether the best of all identities, made to measure, would fulfil the condition from this address.
     fn is_mendable(&self, one: &Condition, best: Authentication) -> bool {
         let mut who = Identity::default();
-        for demand in &one.roles {
+        let named = one.roles.iter().flat_map(|demand| {
             let (RoleMatch::OneOf(roles) | RoleMatch::All(roles)) = demand;
-            who.roles.extend(roles.iter().cloned());
-        }
+            roles.iter().cloned()
+        });
+        who.roles = named.collect();
         who.subject = match &one.user {
             Some(UserMatch::OneOf(users)) => users.first().cloned().unwrap_or_default(),
             Some(UserMatch::Parameter(name)) => self.parameter(name).unwrap_or_default().into(),

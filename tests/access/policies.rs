@@ -120,7 +120,7 @@ proptest! {
         let policy = build(rules, CaseRule::Sensitive);
         let path = parse(&raw);
         let mut more = identity.clone();
-        more.roles.push(role.into());
+        more.roles = more.roles.iter().cloned().chain([role.into()]).collect();
         let before = AccessSubject::known(Arc::new(identity), None).authenticated(authentication);
         let after = AccessSubject::known(Arc::new(more), None).authenticated(authentication);
         if outcome(&policy.decide(&method, &path, &before)) == Outcome::Allow {

@@ -179,7 +179,7 @@ pub(crate) fn identity() -> impl Strategy<Value = Identity> {
     let parts = (select(vec!["a", "A", "b", ","]), names(), claims, subjects);
     parts.prop_map(|(subject, roles, claims, subjects)| Identity {
         subject: subject.into(),
-        roles,
+        roles: roles.into(),
         claims,
         subjects,
         ..Identity::default()

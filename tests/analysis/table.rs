@@ -86,7 +86,7 @@ fn caller(
         });
     let identity = Identity {
         subject,
-        roles: roles(audience),
+        roles: roles(audience).into(),
         claims: claims.collect(),
         ..Identity::default()
     };

@@ -1,6 +1,7 @@
 //! What loads, and what it means.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatelatch::access::{
@@ -678,12 +679,12 @@ users:
         (&["a".into(), "b".into()][..], Some("Alice Doe"))
     );
     assert_eq!(
-        (alice.identity.email.as_deref(), alice.disabled),
+        (alice.identity.email.as_deref(), alice.extras().disabled),
         (Some("alice@example.com"), false)
     );
-    assert_eq!(alice.tokens_valid_after, Some(1_767_225_601));
+    assert_eq!(alice.extras().tokens_valid_after, Some(1_767_225_601));
     assert_eq!(
-        alice.claims.as_ref().unwrap()["deep"],
+        alice.extras().claims.as_ref().unwrap()["deep"],
         serde_json::json!({ "a": [1, null] })
     );
     let mut claims = alice.identity.claims.clone();
@@ -702,8 +703,8 @@ users:
     let bob = directory.find("bob").unwrap();
     assert_eq!(
         (
-            bob.disabled,
-            bob.tokens_valid_after,
+            bob.extras().disabled,
+            bob.extras().tokens_valid_after,
             bob.identity.name.as_deref()
         ),
         (true, Some(12), Some("Bob"))
@@ -712,7 +713,7 @@ users:
     for (name, created, valid_after) in [("cleo", 1_767_225_600, 1_767_225_600), ("dan", 12, 13)] {
         let user = directory.find(name).unwrap();
         assert_eq!(
-            (user.created, user.tokens_valid_after),
+            (user.extras().created, user.extras().tokens_valid_after),
             (Some(created), Some(valid_after)),
             "{name}"
         );
@@ -851,6 +852,22 @@ fn the_example_loads_without_a_warning() {
         .collect();
     assert_eq!(names, ["jobs", "files"]);
     assert_eq!(loaded.config.directory.users().count(), 5);
+}
+
+#[test]
+fn users_with_the_same_roles_share_one_list() {
+    let users =
+        "users:\n  ann: { roles: [a, b] }\n  bea: { groups: [a, b] }\n  carl: { roles: [b, a] }\n";
+    let directory = config(SMALLEST, users).directory;
+    let roles = |name: &str| Arc::clone(&directory.find(name).unwrap().identity.roles);
+    assert_eq!(roles("carl").join(","), "b,a");
+    assert!(Arc::ptr_eq(&roles("ann"), &roles("bea")));
+    assert!(!Arc::ptr_eq(&roles("ann"), &roles("carl")));
+    let names: Vec<_> = directory
+        .users()
+        .map(|user| &*user.identity.subject)
+        .collect();
+    assert_eq!(names, ["ann", "bea", "carl"], "in the order of the file");
 }
 
 /// Nothing may grow with the square of the number of users; a slip would take minutes here.

@@ -198,7 +198,7 @@ fn caller(raw: &RawCaller) -> AccessSubject {
             let claims = claims.iter().map(|(seed, value)| Claim { name: name(*seed), values: vec![claim(value)] });
             let identity = Identity {
                 subject: name(*subject),
-                roles: names(roles),
+                roles: names(roles).into(),
                 claims: claims.collect(),
                 ..Identity::default()
             };

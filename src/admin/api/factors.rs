@@ -67,7 +67,7 @@ pub(super) async fn list(query: &str, state: &AdminState) -> AdminResponse {
 fn listed(state: &AdminState) -> Value {
     let in_force = (state.in_force)();
     let with_totp = in_force.directory().users();
-    let with_totp = with_totp.filter(|user| user.totp.is_some());
+    let with_totp = with_totp.filter(|user| user.extras().totp.is_some());
     let mut names: Vec<&str> = with_totp.map(|user| &*user.identity.subject).collect();
     let total = names.len();
     names.sort_unstable();

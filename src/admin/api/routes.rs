@@ -20,7 +20,7 @@ pub(super) fn read(state: &AdminState, query: &Query) -> Result<Value, String> {
     } = Selection::of(query)?.select(&services, &hits);
     let held = in_force.directory().users();
     let held = held
-        .flat_map(|user| &user.identity.roles)
+        .flat_map(|user| user.identity.roles.iter())
         .map(|role| &**role);
     let mut columns = audiences(services.iter().map(|view| view.policy), held);
     let left_off = columns.len().saturating_sub(MOST);

@@ -119,7 +119,7 @@ fn conditions_are_listed_with_their_value() {
     }];
     let identity = Identity {
         subject: "alice".into(),
-        roles: vec!["dev".into()],
+        roles: ["dev".into()].into(),
         claims,
         ..Identity::default()
     };

@@ -56,7 +56,7 @@ impl CallerSpec {
             });
         }
         let listed = self.user.as_deref().and_then(|user| directory.find(user));
-        let is_disabled = listed.is_some_and(|user| user.disabled);
+        let is_disabled = listed.is_some_and(|user| user.extras().disabled);
         if let Some(user) = self.user.as_ref().filter(|_| is_disabled) {
             let comma = if place.is_empty() { "" } else { "," };
             return Ok(SimulatedCaller {
@@ -123,7 +123,7 @@ impl CallerSpec {
             },
         };
         Ok(Identity {
-            roles: self.roles.clone().unwrap_or(identity.roles),
+            roles: self.roles.clone().map_or(identity.roles, Into::into),
             claims: self.claims.clone().unwrap_or(identity.claims),
             ..identity
         })
@@ -151,7 +151,7 @@ impl std::error::Error for UnknownUser {}
 mod tests {
     use super::*;
     use crate::access::ClaimValue;
-    use crate::users::User;
+    use crate::users::{User, UserExtras};
 
     fn user(name: &str, disabled: bool) -> User {
         let claims = vec![Claim {
@@ -160,20 +160,15 @@ mod tests {
         }];
         let identity = Identity {
             subject: name.into(),
-            roles: vec!["listed".into()],
+            roles: ["listed".into()].into(),
             claims,
             ..Identity::default()
         };
-        User {
-            identity: Arc::new(identity),
-            password: None,
+        let extras = UserExtras {
             disabled,
-            tokens_valid_after: None,
-            created: None,
-            claims: None,
-            api_keys: Vec::new(),
-            totp: None,
-        }
+            ..UserExtras::default()
+        };
+        User::new(identity.into(), None, extras)
     }
 
     fn resolve(who: CallerSpec) -> Result<(String, Option<Identity>), UnknownUser> {

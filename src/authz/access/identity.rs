@@ -1,12 +1,14 @@
 //! Who a caller is, as far as rules and upstream services care.
 
+use std::sync::Arc;
+
 /// A known user or program. Built from the user list or from a verified token, never from a request header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The token's `sub`; where [`Subjects::Users`] says so, a key of the user list.
     pub subject: Box<str>,
-    /// Today's roles.
-    pub roles: Vec<Box<str>>,
+    /// Today's roles, each once. Users with the same roles share one list.
+    pub roles: Arc<[Box<str>]>,
     /// The display name, where there is one.
     pub name: Option<Box<str>>,
     /// The mail address, where there is one.

@@ -125,7 +125,7 @@ fn vouched<'c>(
 pub fn identity_of(subject: &str, said: &ProviderClaims) -> Identity {
     Identity {
         subject: subject.into(),
-        roles: said.roles.clone(),
+        roles: said.roles.as_slice().into(),
         name: said.name.clone(),
         email: said.email.clone(),
         claims: Vec::new(),

@@ -243,7 +243,7 @@ fn user(name: &str, before: Option<&User>, after: Option<&User>, notices: &mut V
         (Some(_), None) => return note(Weight::Says, "is gone".to_owned()),
         (None, None) => return,
     };
-    match (before.disabled, after.disabled) {
+    match (before.extras().disabled, after.extras().disabled) {
         (false, true) => note(Weight::Says, "is disabled".to_owned()),
         (true, false) => note(Weight::Says, "is enabled".to_owned()),
         (true, true) | (false, false) => {}
@@ -272,7 +272,7 @@ fn user(name: &str, before: Option<&User>, after: Option<&User>, notices: &mut V
 
 /// Of somebody who cannot sign in, no credential counts.
 fn proofs(before: &User, after: &User, note: &mut impl FnMut(Weight, String)) {
-    if before.disabled || after.disabled {
+    if before.extras().disabled || after.extras().disabled {
         return;
     }
     match (before.password.is_some(), after.password.is_some()) {
@@ -286,7 +286,10 @@ fn proofs(before: &User, after: &User, note: &mut impl FnMut(Weight, String)) {
         ),
         (true, true) | (false, false) => {}
     }
-    match (before.tokens_valid_after, after.tokens_valid_after) {
+    match (
+        before.extras().tokens_valid_after,
+        after.extras().tokens_valid_after,
+    ) {
         (None, Some(now)) => note(
             Weight::Closes,
             format!("tokens from before {} are refused", time(now)),

@@ -42,5 +42,5 @@ impl Everybody {
 }
 
 fn enabled(user: &User) -> Option<Arc<Identity>> {
-    (!user.disabled).then(|| Arc::clone(&user.identity))
+    (!user.extras().disabled).then(|| Arc::clone(&user.identity))
 }

@@ -100,7 +100,7 @@ fn report<'a>(config: &'a Config, args: &RoutesArgs) -> anyhow::Result<RoutesRep
     let held = config
         .directory
         .users()
-        .flat_map(|user| &user.identity.roles)
+        .flat_map(|user| user.identity.roles.iter())
         .map(|role| &**role);
     let mut audiences = audiences(config.services.iter().map(|service| &service.policy), held);
     if let Some(roles) = &args.roles {

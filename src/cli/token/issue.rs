@@ -48,7 +48,7 @@ pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCo
             args.user
         )
     })?;
-    if user.disabled {
+    if user.extras().disabled {
         bail!(
             "user `{}` is disabled: every token of this user is refused",
             args.user
@@ -61,7 +61,7 @@ pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCo
         roles: args.roles.as_deref().unwrap_or(&identity.roles),
         name: identity.name.as_deref(),
         email: identity.email.as_deref(),
-        claims: user.claims.as_deref(),
+        claims: user.extras().claims.as_deref(),
         session: Some(SessionId::from_bytes(ambient::random_bytes())),
         // nobody has signed in
         sign_in: SignIn::default(),

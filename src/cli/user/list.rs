@@ -72,9 +72,22 @@ fn row(user: &User) -> [String; 6] {
         }
     };
     let roles = user.identity.roles.iter().map(|role| &**role).collect();
-    let keys = user.api_keys.iter().map(|key| &*key.name).collect();
-    let state = if user.disabled { "disabled" } else { "enabled" };
-    let totp = if user.totp.is_some() { "yes" } else { "-" };
+    let keys = user
+        .extras()
+        .api_keys
+        .iter()
+        .map(|key| &*key.name)
+        .collect();
+    let state = if user.extras().disabled {
+        "disabled"
+    } else {
+        "enabled"
+    };
+    let totp = if user.extras().totp.is_some() {
+        "yes"
+    } else {
+        "-"
+    };
     let password = password(user).unwrap_or_else(|| "-".to_owned());
     [
         user.identity.subject.to_string(),
@@ -98,17 +111,17 @@ fn describe(user: &User) -> Value {
     let identity = &user.identity;
     json!({
         "user": identity.subject,
-        "roles": identity.roles,
+        "roles": &*identity.roles,
         "name": identity.name,
         "email": identity.email,
-        "disabled": user.disabled,
+        "disabled": user.extras().disabled,
         "password": password(user),
-        "totp": user.totp.is_some(),
-        "api_keys": user.api_keys.iter().map(describe_key).collect::<Value>(),
+        "totp": user.extras().totp.is_some(),
+        "api_keys": user.extras().api_keys.iter().map(describe_key).collect::<Value>(),
     })
 }
 
 fn describe_key(key: &ApiKey) -> Value {
     let expires = Some(key.expires_at).filter(|end| *end < NEVER);
-    json!({ "name": key.name, "roles": key.identity.roles, "expires_at": expires })
+    json!({ "name": key.name, "roles": &*key.identity.roles, "expires_at": expires })
 }

@@ -77,7 +77,7 @@ pub(super) fn add(store: &Store, args: &AddTotpArgs) -> anyhow::Result<()> {
     let known = users.iter().find(|known| *known.identity.subject == **user);
     match known {
         None => bail!("there is no user `{user}`; `gatelatch user list` shows all"),
-        Some(known) if known.totp.is_some() => bail!(
+        Some(known) if known.extras().totp.is_some() => bail!(
             "the user has an authenticator app already; `gatelatch user remove-totp {user}` takes it away"
         ),
         Some(known) if known.password.is_none() => {
@@ -115,7 +115,7 @@ pub(super) fn remove(store: &Store, args: &RemoveTotpArgs, config: &Path) -> any
     let users = store.users()?;
     let listed = users
         .iter()
-        .any(|known| *known.identity.subject == **user && known.totp.is_some());
+        .any(|known| *known.identity.subject == **user && known.extras().totp.is_some());
     if listed {
         store.change(&Change::RemoveTotp(user.clone()))?;
         say(&format!(

@@ -43,10 +43,10 @@ fn unsayable(config: &Config, users: &[Span]) -> Option<Finding> {
     if !services.any(|service| service.credentials.basic) {
         return None;
     }
-    let numbered = config.directory.numbered();
+    let numbered = config.directory.users().enumerate();
     let mut found: Vec<(Span, &str)> = numbered
-        .filter(|(user, _)| !user.disabled && user.identity.subject.contains(':'))
-        .filter_map(|(user, number)| Some((*users.get(number)?, &*user.identity.subject)))
+        .filter(|(_, user)| !user.extras().disabled && user.identity.subject.contains(':'))
+        .filter_map(|(number, user)| Some((*users.get(number)?, &*user.identity.subject)))
         .collect();
     found.sort_unstable();
     let (span, first) = *found.first()?;
@@ -98,7 +98,7 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
         .directory
         .users()
         .flat_map(|user| identities(user))
-        .flat_map(|identity| &identity.roles);
+        .flat_map(|identity| identity.roles.iter());
     let held: HashSet<&str> = held.map(|role| &**role).chain(given).collect();
     let mut said = HashSet::new();
     let mut findings = Vec::new();
@@ -132,11 +132,11 @@ fn unused_roles(config: &Config, places: &[Places]) -> Vec<Finding> {
 fn unasked_roles(config: &Config, users: &[Span]) -> Vec<Finding> {
     let asked: BTreeSet<&str> = conditions(config).flat_map(named_roles).collect();
     let mut unasked: HashMap<&str, (Span, &str)> = HashMap::new();
-    for (user, number) in config.directory.numbered() {
+    for (number, user) in config.directory.users().enumerate() {
         let Some(span) = users.get(number).copied() else {
             continue;
         };
-        let roles = identities(user).flat_map(|identity| &identity.roles);
+        let roles = identities(user).flat_map(|identity| identity.roles.iter());
         for role in roles.filter(|role| !asked.contains(&***role)) {
             let at = (span, &*user.identity.subject);
             let first = unasked.entry(role).or_insert(at);
@@ -160,7 +160,7 @@ fn unasked_roles(config: &Config, users: &[Span]) -> Vec<Finding> {
 
 /// A user as who logs in, and as each of the API keys.
 fn identities(user: &User) -> impl Iterator<Item = &Identity> {
-    iter::once(&*user.identity).chain(user.api_keys.iter().map(|key| &*key.identity))
+    iter::once(&*user.identity).chain(user.extras().api_keys.iter().map(|key| &*key.identity))
 }
 
 fn named_roles(condition: &Condition) -> impl Iterator<Item = &str> {
@@ -190,14 +190,16 @@ fn locked_out(config: &Config, users: &[Span]) -> Vec<Finding> {
         return Vec::new();
     }
     let doors = Doors::new(config);
-    let locked_out =
-        |user: &User| !user.disabled && !identities(user).any(|identity| doors.admit(identity));
+    let locked_out = |user: &User| {
+        !user.extras().disabled && !identities(user).any(|identity| doors.admit(identity))
+    };
     let outside = config
         .directory
-        .numbered()
-        .filter(|(user, _)| locked_out(user));
+        .users()
+        .enumerate()
+        .filter(|(_, user)| locked_out(user));
     let mut outside: Vec<(Span, &str)> = outside
-        .filter_map(|(user, number)| Some((*users.get(number)?, &*user.identity.subject)))
+        .filter_map(|(number, user)| Some((*users.get(number)?, &*user.identity.subject)))
         .collect();
     outside.sort_unstable();
     let others = outside.len().saturating_sub(SHOWN);
@@ -231,7 +233,7 @@ impl<'a> Doors<'a> {
             .directory
             .users()
             .flat_map(|user| identities(user))
-            .flat_map(|identity| &identity.roles)
+            .flat_map(|identity| identity.roles.iter())
         {
             *holders.entry(role).or_default() += 1;
         }

@@ -1,7 +1,6 @@
 //! Secrets that are easily guessed, or known to more than they should be.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 
 use sha2::{Digest, Sha256};
@@ -59,48 +58,36 @@ pub(in crate::config) fn world_readable(sources: &[Source]) -> Vec<Finding> {
 }
 
 /// All secrets of one load, by their digests, so that the same one is met twice. A list of a million users has a
-/// million: half a SHA-256 tells them apart as surely, and what few have is kept apart.
-#[derive(Clone, Default)]
-pub(in crate::config) struct Secrets {
-    first: HashMap<[u8; 16], Span>,
-    again: HashMap<[u8; 16], Again>,
-}
-
-#[derive(Clone)]
-struct Again {
-    second: Span,
-    count: usize,
-}
+/// million: half a SHA-256 tells them apart as surely, and a list that is sorted at the end takes half of a map.
+#[derive(Default)]
+pub(in crate::config) struct Secrets(Vec<([u8; 16], Span)>);
 
 impl Secrets {
     pub(in crate::config) fn note(&mut self, span: Span, secret: impl AsRef<[u8]>) {
         let (mut digest, whole) = ([0; 16], Sha256::digest(secret));
         digest.copy_from_slice(&whole[..16]);
-        match self.first.entry(digest) {
-            Entry::Vacant(place) => {
-                place.insert(span);
-            }
-            Entry::Occupied(_) => {
-                self.again
-                    .entry(digest)
-                    .or_insert(Again {
-                        second: span,
-                        count: 1,
-                    })
-                    .count += 1
-            }
-        }
+        self.0.push((digest, span));
+    }
+
+    /// How many were noted so far.
+    pub(in crate::config) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets all but the first so many.
+    pub(in crate::config) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
     }
 
     /// One finding for each secret that stands in several places.
-    pub(in crate::config) fn shared(&self) -> impl Iterator<Item = Finding> {
-        // the order of the file is not that in which it is read
-        self.again
-            .iter()
-            .filter_map(|(digest, Again { second, count })| {
-                let first = *self.first.get(digest)?;
-                Some(shared(first.min(*second), first.max(*second), *count))
-            })
+    pub(in crate::config) fn shared(mut self) -> Vec<Finding> {
+        self.0.sort_unstable();
+        let same = self.0.chunk_by(|one, other| one.0 == other.0);
+        let several = same.filter_map(|places| match places {
+            [(_, first), (_, second), ..] => Some(shared(*first, *second, places.len())),
+            _ => None,
+        });
+        several.collect()
     }
 }
 

@@ -41,7 +41,7 @@ pub(in crate::config) fn sign_ins(
 /// Whether nobody has a second factor, nor can add one: what people add would end with the process.
 fn has_none(config: &Config) -> bool {
     let mut users = config.directory.users();
-    matches!(config.state, StateSettings::Memory) && users.all(|user| user.totp.is_none())
+    matches!(config.state, StateSettings::Memory) && users.all(|user| user.extras().totp.is_none())
 }
 
 /// Everybody who signs in with a password is asked for what nobody has.

@@ -113,7 +113,7 @@ impl Draft {
     pub(super) fn finish(self, user: &Arc<Identity>) -> ApiKey {
         let identity = match self.roles {
             Some(roles) => Arc::new(Identity {
-                roles,
+                roles: roles.into(),
                 ..(**user).clone()
             }),
             None => Arc::clone(user),

@@ -19,12 +19,15 @@ use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node, Value};
 use crate::factors::TotpSecret;
 use crate::token::ClaimPath;
-use crate::users::{PasswordHash, User, is_user_name};
+use crate::users::{PasswordHash, User, UserExtras, is_user_name};
 
 /// What is collected of all users together.
 pub(super) trait UserNotes {
     /// The password hash of a user, and where it stands.
     fn hash(&mut self, user: &str, span: Span, hash: &PasswordHash);
+
+    /// One list for all users with the same roles.
+    fn role_set(&mut self, roles: Vec<Box<str>>) -> Arc<[Box<str>]>;
 
     /// An attribute that is taken and not read.
     fn unread(&mut self, attribute: &'static str, span: Span);
@@ -70,7 +73,7 @@ pub(super) fn user(
     section.finish(reader);
     let identity = Identity {
         subject: subject?,
-        roles: roles.unwrap_or_default(),
+        roles: notes.role_set(roles.unwrap_or_default()),
         name: name.map(Into::into),
         email: email.map(Into::into),
         claims: comparable(&claims),
@@ -80,18 +83,16 @@ pub(super) fn user(
     let identity = Arc::new(identity);
     let api_keys = api_keys.unwrap_or_default().into_iter();
     let api_keys = api_keys.map(|key| key.finish(&identity)).collect();
-    let claims = (!claims.is_empty()).then(|| Box::new(claims));
-    Some(User {
-        identity,
-        password,
+    let extras = UserExtras {
         totp,
         disabled,
         // tokens from before are of whoever had the name
         tokens_valid_after: tokens_valid_after.max(created),
         created,
-        claims,
+        claims: (!claims.is_empty()).then(|| Box::new(claims)),
         api_keys,
-    })
+    };
+    Some(User::new(identity, password, extras))
 }
 
 fn moment(entry: Option<Entry>, reader: &mut Reader<'_>) -> Option<u64> {

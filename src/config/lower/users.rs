@@ -4,7 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::api_keys;
 use super::user::{UserNotes, user};
@@ -162,6 +163,7 @@ struct Seen {
 /// What is said once of all users.
 #[derive(Default)]
 struct Notes {
+    role_sets: HashSet<Arc<[Box<str>]>>,
     costs: Costs,
     unread: Unread,
 }
@@ -176,6 +178,15 @@ struct Unread {
 impl UserNotes for Notes {
     fn hash(&mut self, user: &str, span: Span, hash: &PasswordHash) {
         self.costs.note((user, span), hash);
+    }
+
+    fn role_set(&mut self, roles: Vec<Box<str>>) -> Arc<[Box<str>]> {
+        if let Some(known) = self.role_sets.get(&*roles) {
+            return Arc::clone(known);
+        }
+        let roles: Arc<[Box<str>]> = roles.into();
+        self.role_sets.insert(Arc::clone(&roles));
+        roles
     }
 
     fn unread(&mut self, attribute: &'static str, span: Span) {

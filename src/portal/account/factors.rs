@@ -159,7 +159,7 @@ impl Portal {
     /// Whether the user list has an app of this person.
     pub(in crate::portal) fn has_listed_app(&self, identity: &Identity) -> bool {
         let user = self.directory.find(&identity.subject);
-        user.is_some_and(|user| user.totp.is_some())
+        user.is_some_and(|user| user.extras().totp.is_some())
     }
 
     /// Whether this sign-in is enough to change the factors of a record.

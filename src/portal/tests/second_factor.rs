@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::factors::TotpSecret;
-use crate::users::Work;
+use crate::users::{UserExtras, Work};
 
 /// What an answer looks like, and which hashes were computed for it, where the password is right or wrong. The list has hashes
 /// of two costs.
@@ -20,15 +20,14 @@ fn answer(path: &str, name: &str, is_right: bool) -> (String, Vec<Work>) {
         ..Identity::default()
     };
     let costly = PasswordHash::dummy(6);
+    let rita = user(named("rita"), json!({}));
+    let extras = UserExtras {
+        totp: Some(TotpSecret::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap()),
+        ..UserExtras::default()
+    };
     let users = [
-        User {
-            totp: Some(TotpSecret::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap()),
-            ..user(named("rita"), json!({}))
-        },
-        User {
-            password: Some(costly),
-            ..user(named("carl"), json!({}))
-        },
+        User::new(rita.identity, rita.password, extras),
+        User::new(named("carl").into(), Some(costly), UserExtras::default()),
     ];
     let hasher = Hasher::start_with(settings(), Arc::new(check)).unwrap();
     let portal = portal_of(Arc::new(Directory::new(users)), hasher);

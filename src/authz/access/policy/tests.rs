@@ -272,7 +272,7 @@ fn alice() -> AccessSubject {
     }];
     let identity = Identity {
         subject: "alice".into(),
-        roles: names("dev ops"),
+        roles: names("dev ops").into(),
         claims,
         ..Identity::default()
     };

@@ -14,7 +14,7 @@ use crate::token::{
     AuthenticationMethods, CookieSessions, Key, ProviderRoom, SessionSettings, SignIn, TokenError,
     TrustedIssuers, Verifier, VerifierSettings,
 };
-use crate::users::{Directory, User};
+use crate::users::{Directory, User, UserExtras};
 use crate::wire::{Credential, Scheme, SessionCookie};
 
 const NOW: u64 = 1_700_000_000;
@@ -69,20 +69,17 @@ fn key() -> Key {
 }
 
 fn listed(name: &str, role: &str) -> User {
-    User {
-        identity: Arc::new(Identity {
-            subject: name.into(),
-            roles: vec![role.into()],
-            ..Identity::default()
-        }),
-        password: None,
+    let identity = Identity {
+        subject: name.into(),
+        roles: [role.into()].into(),
+        ..Identity::default()
+    };
+    let extras = UserExtras {
         disabled: name == "gone",
         tokens_valid_after: (name == "late").then_some(NOW + 1),
-        created: None,
-        claims: None,
-        api_keys: Vec::new(),
-        totp: None,
-    }
+        ..UserExtras::default()
+    };
+    User::new(identity.into(), None, extras)
 }
 
 fn world(is_listed: bool) -> World {
@@ -205,7 +202,7 @@ fn a_session_of_a_provider_has_the_identity_that_is_signed() {
     let session = world.begin("bea", &claims(&["staff", "admin"], NOW, false));
     let expected = Identity {
         subject: "bea".into(),
-        roles: vec!["staff".into(), "admin".into()],
+        roles: ["staff".into(), "admin".into()].into(),
         name: Some("Bea".into()),
         subjects: Subjects::Users,
         provider: Some("corp".into()),
@@ -254,7 +251,7 @@ fn of_a_listed_person_the_list_is_the_truth() {
         let found = world.outcome(&session, NOW);
         let expected = expected.map(|role| {
             (
-                vec![Box::from(role)],
+                [Box::from(role)].into(),
                 Subjects::Users,
                 Some(Box::from("corp")),
             )
@@ -313,12 +310,12 @@ fn what_the_provider_has_said_since_counts_at_once_and_goes_into_the_cookie() {
     let world = world(false);
     let session = world.begin("bea", &claims(&["admin"], NOW, true));
     assert_eq!(
-        world.outcome(&session, NOW + 700).unwrap().roles,
+        *world.outcome(&session, NOW + 700).unwrap().roles,
         [Box::from("admin")]
     );
     *world.said.newest.borrow_mut() = Some(Arc::new(claims(&["staff"], NOW + 701, true)));
     let found = world.identify(&session, NOW + 702);
-    assert_eq!(outcome(&found).unwrap().roles, [Box::from("staff")]);
+    assert_eq!(*outcome(&found).unwrap().roles, [Box::from("staff")]);
     let renewal = found.renewal.unwrap();
     let renewed = world
         .browsers
@@ -326,7 +323,7 @@ fn what_the_provider_has_said_since_counts_at_once_and_goes_into_the_cookie() {
     let renewed = credential(&renewed.unwrap().value);
     let asked = world.said.asked.borrow().len();
     let found = world.identify(&renewed, NOW + 703);
-    assert_eq!(outcome(&found).unwrap().roles, [Box::from("staff")]);
+    assert_eq!(*outcome(&found).unwrap().roles, [Box::from("staff")]);
     assert!(found.renewal.is_none());
     assert_eq!(
         world.said.asked.borrow().len(),
@@ -335,7 +332,7 @@ fn what_the_provider_has_said_since_counts_at_once_and_goes_into_the_cookie() {
     );
     // the former cookie says so too, for as long as the browser sends it
     let former = world.identify(&session, NOW + 704);
-    assert_eq!(outcome(&former).unwrap().roles, [Box::from("staff")]);
+    assert_eq!(*outcome(&former).unwrap().roles, [Box::from("staff")]);
     assert!(former.renewal.is_some_and(|renewal| renewal.is_confirmed));
 }
 
@@ -347,7 +344,7 @@ fn of_many_roles_those_stay_that_rules_name() {
     many.push("admin");
     let session = world.begin("bea", &claims(&many, NOW, false));
     assert_eq!(
-        world.outcome(&session, NOW).unwrap().roles,
+        *world.outcome(&session, NOW).unwrap().roles,
         [Box::from("admin")]
     );
     let long = ProviderClaims {

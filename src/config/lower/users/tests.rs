@@ -130,11 +130,7 @@ fn outcome(text: &str, read: Read) -> String {
     secrets.iter_mut().for_each(|spans| spans.sort_unstable());
     let users = list.map(|list| {
         let UserList { directory, places } = list;
-        let mut users: Vec<_> = directory
-            .numbered()
-            .map(|(user, number)| (number, user.clone()))
-            .collect();
-        users.sort_unstable_by_key(|(number, _)| *number);
+        let users: Vec<_> = directory.users().collect();
         format!("{users:#?} {places:?}")
     });
     format!(
