@@ -125,7 +125,8 @@ fn in_lower_case(name: &str) -> Option<Box<str>> {
     if name.bytes().all(is_lower) {
         return None;
     }
-    Some(name.to_lowercase().into()).filter(|lower: &Box<str>| **lower != *name)
+    let lower = name.to_lowercase();
+    (lower != name).then(|| lower.into())
 }
 
 impl Directory {

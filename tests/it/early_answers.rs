@@ -74,7 +74,7 @@ fn an_early_answer_of_many_fields_passes() {
     assert_eq!(answer.header("x-199"), "1");
     assert_eq!(answer.header("connection"), "close");
     let rest = rests.recv_timeout(Duration::from_secs(20)).unwrap();
-    assert!(b"abc".starts_with(&*rest), "no other request: {rest:?}");
+    assert!(b"abc".starts_with(&rest), "no other request: {rest:?}");
 }
 
 fn upload(address: SocketAddr, path: &str) -> (u16, String) {
