@@ -62,7 +62,15 @@ type HyperConnection = Connection<TokioIo<AnswerFirst>, RequestBody>;
 
 /// Shared by the connection and its task.
 #[derive(Clone)]
-pub(super) struct HyperState(Rc<RefCell<Option<HyperConnection>>>);
+pub(super) struct HyperState(Rc<RefCell<Progress>>);
+
+enum Progress {
+    Driven(Box<HyperConnection>),
+    /// hyper has ended: a request that it had not begun with is given back by that.
+    Ended(AnswerFirst),
+    /// Somebody has taken the connection.
+    Taken,
+}
 
 impl Driven {
     /// Lets hyper drive a connection: `drive` makes the task that does.
@@ -88,7 +96,8 @@ impl Driven {
             .handshake(TokioIo::new(stream))
             .await;
         let (sender, connection) = handshake.map_err(ForwardError::Closed)?;
-        let state = HyperState(Rc::new(RefCell::new(Some(connection))));
+        let progress = Progress::Driven(Box::new(connection));
+        let state = HyperState(Rc::new(RefCell::new(progress)));
         Ok(Self(Some(Hyper {
             sender,
             task: tokio::task::spawn_local(drive(state.clone())).abort_handle(),
@@ -142,18 +151,30 @@ impl Driven {
 impl HyperState {
     /// Reads and writes; ready when hyper has ended.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut *self.0.borrow_mut() {
+        let polled = match &mut *self.0.borrow_mut() {
             // the sender receives the error; what is left of the connection may be read on
-            Some(connection) => connection.poll_without_shutdown(cx).map(drop),
-            None => Poll::Ready(()),
+            Progress::Driven(connection) => connection.poll_without_shutdown(cx).map(drop),
+            Progress::Ended(_) | Progress::Taken => Poll::Ready(()),
+        };
+        if polled.is_ready()
+            && let Some(stream) = self.take()
+        {
+            self.0.replace(Progress::Ended(stream));
         }
+        polled
     }
 
     /// The connection without hyper.
     pub(super) fn take(&self) -> Option<AnswerFirst> {
-        let parts = self.0.borrow_mut().take()?.into_parts();
-        let mut stream = parts.io.into_inner();
-        stream.unread(parts.read_buf);
-        Some(stream)
+        match self.0.replace(Progress::Taken) {
+            Progress::Driven(connection) => {
+                let parts = connection.into_parts();
+                let mut stream = parts.io.into_inner();
+                stream.unread(parts.read_buf);
+                Some(stream)
+            }
+            Progress::Ended(stream) => Some(stream),
+            Progress::Taken => None,
+        }
     }
 }
