@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -149,19 +149,18 @@ impl Driven {
 }
 
 impl HyperState {
-    /// Reads and writes; ready when hyper has ended.
+    /// Reads and writes; ready when hyper has ended. The sender receives the error.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = match &mut *self.0.borrow_mut() {
-            // the sender receives the error; what is left of the connection may be read on
-            Progress::Driven(connection) => connection.poll_without_shutdown(cx).map(drop),
-            Progress::Ended(_) | Progress::Taken => Poll::Ready(()),
-        };
-        if polled.is_ready()
-            && let Some(stream) = self.take()
-        {
+        match &mut *self.0.borrow_mut() {
+            Progress::Driven(connection) => {
+                let _ = ready!(connection.poll_without_shutdown(cx));
+            }
+            Progress::Ended(_) | Progress::Taken => return Poll::Ready(()),
+        }
+        if let Some(stream) = self.take() {
             self.0.replace(Progress::Ended(stream));
         }
-        polled
+        Poll::Ready(())
     }
 
     /// The connection without hyper.

@@ -8,7 +8,7 @@ use hyper::client::conn::TrySendError;
 
 use super::{Http1Lease, begin};
 use crate::upstream::answer_first::AnswerFirst;
-use crate::upstream::body::{BodyExchange, RequestBody};
+use crate::upstream::body::RequestBody;
 use crate::upstream::driven::{PendingAnswer, Room};
 use crate::upstream::error::ForwardError;
 use crate::upstream::kept::KeptRequest;
@@ -29,7 +29,7 @@ pub(super) enum Heard {
 pub(super) struct Course {
     /// Whether hyper has one that stands in for it.
     pub(super) stands_in: bool,
-    /// Whether some of its body was still to be sent, and is not any more.
+    /// Whether some of its body may have been still to be sent, and is not any more.
     pub(super) is_given_up: bool,
 }
 
@@ -48,8 +48,8 @@ impl Http1Lease {
             let again = match within(self.deadline(exchange), look).await {
                 Some(Some(Ok(response))) => return (Heard::Head(response), course),
                 Some(Some(Err(failed))) if self.may_have_room(&failed) => {
-                    // what is still to be sent goes with hyper's state
-                    course.is_given_up = exchange.is_some_and(BodyExchange::is_unfinished);
+                    // what was still to be sent is gone with hyper's state, and nobody knows whether it was anything
+                    course.is_given_up = exchange.is_some();
                     Box::pin(self.read_again(kept)).await
                 }
                 Some(Some(Err(failed))) => return (Heard::Failure(failed), course),
