@@ -4,6 +4,7 @@ service. Only these are ended."""
 import asyncio
 import json
 import os
+import random
 import resource
 import signal
 import socket
@@ -22,10 +23,15 @@ SECRET = "0123456789abcdef0123456789ABCDEF-chaos"
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of loopback that nobody listens on now, below those that the kernel gives to connections and to port 0: a program
+    that is started again finds it free."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 class Program:
