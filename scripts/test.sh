@@ -127,6 +127,7 @@ missing_packages() {
     command -v prlimit >/dev/null || echo util-linux
     command -v chromium >/dev/null || echo chromium
     command -v valgrind >/dev/null || echo valgrind
+    command -v h2load >/dev/null || echo nghttp2-client
     command -v systemd-analyze >/dev/null || echo systemd
     command -v ip >/dev/null || echo iproute2
     command -v npm >/dev/null || echo npm

@@ -1,12 +1,11 @@
 //! What a check of Envoy's over gRPC costs beside one at `/auth/verify`, in instructions.
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Empty;
+use std::path::Path;
+use std::process::Command;
 
 use crate::instructions::{JOBS, each_exchange, print};
-use crate::support::checks::{Check, call_again_and_again, exchanges, framed};
-use crate::support::{Gateway, gateway};
+use crate::support::checks::{CHECK, Check, framed};
+use crate::support::{Gateway, gateway, program};
 
 /// The most that a check over gRPC may cost, in per cent.
 const BOUND: u64 = 130;
@@ -21,40 +20,69 @@ fn check(gateway: &Gateway) -> Check {
     Check::new("GET", "https://api.example.com/jobs/4711?page=1", &fields)
 }
 
-/// The same request, described by the head of the one that asks.
-fn verify(gateway: &Gateway) -> Request<Empty<Bytes>> {
+/// The same request, described by the head of the one that asks, in the words of h2load.
+fn verify(gateway: &Gateway) -> Vec<String> {
     let Check {
         host, path, fields, ..
     } = check(gateway);
-    let request = Request::get(format!("http://{host}/auth/verify{path}"));
-    let request = fields.into_iter().fold(request, |request, (name, value)| {
-        request.header(name, value)
+    let fields = fields.into_iter().flat_map(|(name, value)| {
+        let value = String::from_utf8(value).unwrap();
+        ["-H".to_owned(), format!("{name}: {value}")]
     });
-    request.body(Empty::new()).unwrap()
+    let asked = ["-H".to_owned(), format!(":authority: {host}")];
+    let url = format!("http://{}/auth/verify{path}", gateway.address);
+    fields.chain(asked).chain([url]).collect()
+}
+
+/// A call with this message, likewise. h2load writes head and message at once, as Envoy does.
+fn call(gateway: &Gateway, check: &Check) -> Vec<String> {
+    assert_eq!(check.ask(gateway).status(), 200);
+    let message = gateway.folder().join("message");
+    std::fs::write(&message, framed(&check.message())).unwrap();
+    [
+        "-H",
+        "content-type: application/grpc",
+        "-H",
+        "te: trailers",
+        "-d",
+        message.to_str().unwrap(),
+        &format!("http://{}{CHECK}", gateway.address),
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// Asks so many times, one after the other over one connection.
+fn ask(h2load: &Path, arguments: &[String], count: u64) {
+    let mut asked = Command::new(h2load);
+    let asked = asked.args(["-c1", "-m1", "-n", &count.to_string()]);
+    let asked = asked.args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&asked.stdout);
+    assert!(
+        said.contains(&format!("status codes: {count} 2xx")),
+        "{said}"
+    );
 }
 
 /// In both of the forms in which Envoy describes a request.
 #[test]
 fn a_check_over_grpc_costs_little_more_than_one_at_verify() {
-    let build = || gateway(JOBS).server("trusted_proxies: [127.0.0.1]");
-    let verified = each_exchange(&build, &|gateway, count| {
-        let request = verify(gateway);
-        let requests = (0..count).map(|_| request.clone());
-        exchanges(gateway.address, requests, |answer| {
-            assert_eq!(answer.status, 200, "{answer:?}");
-            assert_eq!(answer.headers["remote-user"], "rita", "{answer:?}");
-        });
-    });
-    let Some(verified) = verified else {
+    let Some(h2load) = program("h2load") else {
+        return;
+    };
+    let each = |arguments: &(dyn Fn(&Gateway) -> Vec<String> + Sync)| {
+        let build = || gateway(JOBS).server("trusted_proxies: [127.0.0.1]");
+        each_exchange(&build, &|gateway, count| {
+            ask(&h2load, &arguments(gateway), count);
+        })
+    };
+    let Some(verified) = each(&verify) else {
         return;
     };
     for raw in [true, false] {
-        let checked = each_exchange(&build, &|gateway, count| {
-            let check = Check {
-                raw,
-                ..check(gateway)
-            };
-            call_again_and_again(gateway.address, framed(&check.message()), count);
+        let checked = each(&|gateway| {
+            let check = check(gateway);
+            call(gateway, &Check { raw, ..check })
         });
         let checked = checked.expect("what the other one was measured with");
         let ratio = checked as f64 / verified as f64;

@@ -541,6 +541,7 @@ fn what_a_client_can_cause_is_a_denial() {
         ),
         ("COPY", public, "Destination: /public/b\r\n", 200),
         ("COPY", public, "Destination: /public/b,c\r\n", 200),
+        ("GET", public, "X-Name: Zoë\r\n", 200),
         ("GET", "http://elsewhere.test/", "", 403),
         ("GET", "http://app.test:8080/public/x", "", 200),
     ] {

@@ -1,5 +1,6 @@
 //! The request that Envoy describes in a `CheckRequest`.
 
+use std::iter;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -168,12 +169,11 @@ fn fields(body: &Bytes, http: &HttpRequest<'_>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(http.headers.len() + raw_fields);
     for field in raw {
         let value = match field.raw_value {
-            [] => HeaderValue::from_str(field.value),
-            // a share of the message
-            raw => HeaderValue::from_maybe_shared(body.slice_ref(raw)),
+            [] => field.value.as_bytes(),
+            raw => raw,
         };
         let name = HeaderName::from_bytes(field.key).ok()?;
-        headers.try_append(name, value.ok()?).ok()?;
+        headers.try_append(name, share(body, value)?).ok()?;
     }
     for (key, value) in &http.headers {
         if key.starts_with(':') {
@@ -183,24 +183,34 @@ fn fields(body: &Bytes, http: &HttpRequest<'_>) -> Option<HeaderMap> {
         if http.header_map.is_some() && headers.contains_key(&name) {
             continue;
         }
-        for one in unmerge(&name, value) {
-            let value = HeaderValue::from_str(one).ok()?;
-            headers.try_append(&name, value).ok()?;
+        let values = unmerge(&name, value).map(|value| share(body, value.as_bytes()));
+        let mut values = values.peekable();
+        while let Some(value) = values.next() {
+            if values.peek().is_none() {
+                headers.try_append(name, value?).ok()?;
+                break;
+            }
+            headers.try_append(&name, value?).ok()?;
         }
     }
     Some(headers)
 }
 
+/// The value of a field, as a share of the message; `None` where it cannot be one.
+fn share(body: &Bytes, value: &[u8]) -> Option<HeaderValue> {
+    HeaderValue::from_maybe_shared(body.slice_ref(value)).ok()
+}
+
 /// The values that Envoy has joined by commas, where it matters that there were several: of fields that may come once only,
 /// as if each had come by itself.
-fn unmerge<'v>(name: &HeaderName, value: &'v str) -> Vec<&'v str> {
+fn unmerge<'v>(name: &HeaderName, value: &'v str) -> impl Iterator<Item = &'v str> + use<'v> {
     let starts: &[&str] = match () {
         () if *name == AUTHORIZATION => &["bearer ", "basic "],
         () if *name == X_API_KEY => &["glk_"],
         () if *name == DESTINATION => &["/", "http://", "https://"],
         () => &[],
     };
-    let begins_anew = |rest: &str| {
+    let begins_anew = move |rest: &str| {
         let rest = rest.trim_ascii_start().as_bytes();
         let mut starts = starts.iter();
         starts.any(|start| {
@@ -208,13 +218,14 @@ fn unmerge<'v>(name: &HeaderName, value: &'v str) -> Vec<&'v str> {
             found.is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
         })
     };
-    let (mut values, mut begin) = (Vec::new(), 0);
-    for (at, _) in value.match_indices(',') {
-        if begins_anew(&value[at + 1..]) {
-            values.push(&value[begin..at]);
-            begin = at + 1;
-        }
-    }
-    values.push(&value[begin..]);
-    values
+    let mut rest = Some(value);
+    iter::from_fn(move || {
+        let value = rest.take()?;
+        let mut commas = value.match_indices(',').take_while(|_| !starts.is_empty());
+        let Some((comma, _)) = commas.find(|(comma, _)| begins_anew(&value[comma + 1..])) else {
+            return Some(value);
+        };
+        rest = Some(&value[comma + 1..]);
+        Some(&value[..comma])
+    })
 }

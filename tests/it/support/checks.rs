@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame};
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt as _, StreamBody};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 
@@ -237,20 +237,6 @@ pub fn call(address: SocketAddr, path: &str, fields: &[(&str, &str)], body: Vec<
     exchange(address, request.unwrap())
 }
 
-/// So many calls with this message, one after the other over one connection. Each ends with the frame of its message, as
-/// Envoy's do.
-pub fn call_again_and_again(address: SocketAddr, body: Vec<u8>, count: u64) {
-    let body = Bytes::from(body);
-    let request = |_| {
-        request(address, CHECK, &[])
-            .body(Full::new(body.clone()))
-            .unwrap()
-    };
-    exchanges(address, (0..count).map(request), |called| {
-        assert_eq!(Verdict::of(&called).code, 0, "{called:?}");
-    });
-}
-
 /// A body that does not say beforehand how long it is.
 fn whole(body: Bytes) -> impl Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static {
     StreamBody::new(futures_util::stream::iter([Ok(Frame::data(body))]))
@@ -281,45 +267,31 @@ fn exchange<B>(address: SocketAddr, request: Request<B>) -> Called
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
-    let mut answered = None;
-    exchanges(address, [request], |called| answered = Some(called));
-    answered.unwrap()
-}
-
-/// Requests over one connection, one after the other.
-pub fn exchanges<B>(
-    address: SocketAddr,
-    requests: impl IntoIterator<Item = Request<B>>,
-    mut answered: impl FnMut(Called),
-) where
-    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
-{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(async {
+    let exchange = async {
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
         let client =
             hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (mut sender, connection) = client.await.unwrap();
         tokio::spawn(connection);
-        for request in requests {
-            let called = tokio::time::timeout(Duration::from_secs(20), async {
-                let response = sender.send_request(request).await.unwrap();
-                let (head, body) = response.into_parts();
-                let body = body.collect().await.unwrap();
-                Called {
-                    version: head.version,
-                    status: head.status.as_u16(),
-                    headers: head.headers,
-                    trailers: body.trailers().cloned(),
-                    body: body.to_bytes(),
-                }
-            });
-            answered(called.await.expect("the call has an answer"));
+        let response = sender.send_request(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap();
+        Called {
+            version: head.version,
+            status: head.status.as_u16(),
+            headers: head.headers,
+            trailers: body.trailers().cloned(),
+            body: body.to_bytes(),
         }
-    });
+    };
+    runtime.block_on(async {
+        let called = tokio::time::timeout(Duration::from_secs(20), exchange).await;
+        called.expect("the call has an answer")
+    })
 }
 
 #[derive(Clone, PartialEq, Message)]
