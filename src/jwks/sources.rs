@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 
 use super::discovery::discover_keys;
@@ -13,7 +13,7 @@ use super::location::{KeyDocument, KeyLocation};
 use crate::ambient;
 use crate::net::HttpUrl;
 use crate::telemetry::metrics::{FetchOutcome, Metrics};
-use crate::token::{Algorithm, KeySet, RemoteKeys};
+use crate::token::{Algorithm, KeySet, KeyWish, RemoteKeys};
 
 /// How long tokens that fit no key cause no further fetch, for each issuer, after one that brought nothing new: whoever
 /// sends such tokens must not be able to make the gateway hammer at the issuer.
@@ -21,6 +21,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// The same after a fetch that brought a new key: an issuer that rotates its keys twice is followed.
 const PAUSE_WHILE_KEYS_CHANGE: Duration = Duration::from_secs(5);
+
+/// The shortest time from one fetch to the next, where the issuer itself has answered with a token that fits no key: less
+/// than a sign-in waits for it.
+const PAUSE_FOR_ANSWERS: Duration = Duration::from_secs(2);
 
 /// The longest wait between two attempts while an issuer does not answer.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -103,7 +107,7 @@ struct Follower {
     /// Where the key set is, as far as that is known.
     key_set: Option<HttpUrl>,
     keys: Weak<RemoteKeys>,
-    wish: Arc<Notify>,
+    wish: Arc<KeyWish>,
     metrics: Arc<Metrics>,
 }
 
@@ -124,7 +128,7 @@ impl Follower {
     async fn run(mut self) {
         let (mut cause, mut failures) = (Cause::Due, 0);
         let mut due = ambient::now();
-        // until when no wish is heard
+        // until when no token that somebody sends is heard
         let mut quiet = due;
         loop {
             let Some(keys) = self.keys.upgrade() else {
@@ -151,7 +155,7 @@ impl Follower {
                 quiet = begun + pause(has_new_key);
             }
             drop(keys);
-            cause = self.wait(due, quiet).await;
+            cause = self.wait(due, quiet, begun + PAUSE_FOR_ANSWERS).await;
         }
     }
 
@@ -229,19 +233,25 @@ impl Follower {
         }
     }
 
-    async fn wait(&self, due: Instant, quiet: Instant) -> Cause {
-        let wished = async {
+    /// Waits until the keys are due, or wanted: by a token once the first pause is over, by an answer after the second.
+    async fn wait(&self, due: Instant, quiet: Instant, quiet_for_answers: Instant) -> Cause {
+        let by_token = async {
             sleep_until(quiet.into()).await;
-            self.wish.notified().await;
+            self.wish.by_token().await;
+        };
+        let by_answer = async {
+            sleep_until(quiet_for_answers.into()).await;
+            self.wish.by_answer().await;
         };
         tokio::select! {
             () = sleep_until(due.into()) => Cause::Due,
-            () = wished => Cause::Wished,
+            () = by_token => Cause::Wished,
+            () = by_answer => Cause::Wished,
         }
     }
 }
 
-/// How long no wish is heard after a fetch that was wished for.
+/// How long no token is heard after a fetch that one caused.
 fn pause(has_new_key: bool) -> Duration {
     if has_new_key {
         PAUSE_WHILE_KEYS_CHANGE

@@ -21,8 +21,11 @@ use crate::ambient;
 use crate::text::form;
 use crate::token::{IssuerKeys, SignedClaims, TokenError, TokenType};
 
-/// How long a sign-in waits for keys that the provider may have exchanged.
+/// How long a sign-in or a logout waits for keys that the provider may have exchanged.
 const KEY_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long it waits at a time.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What only the browser that began a sign-in can bring back.
 #[derive(Clone, Debug)]
@@ -238,7 +241,7 @@ impl Provider {
         IdToken::check(claims, &expected, clock.now()).map(Some)
     }
 
-    /// Verifies header and signature; where newer keys may do it, it waits for them a while.
+    /// Verifies header and signature of a token in an answer; where newer keys may do it, it waits for them a while.
     async fn open(
         &self,
         known: &KnownProvider,
@@ -246,29 +249,49 @@ impl Provider {
         clock: Clock,
     ) -> Result<SignedClaims, ProviderError> {
         let keys = IssuerKeys::Remote(known.keys.clone());
-        let open = || keys.open(token, TokenType::Identity, clock.now());
+        let open = || {
+            let outcome = keys.open(token, TokenType::Identity, clock.now());
+            if let Err(error) = &outcome
+                && error.may_pass_with_newer_keys()
+            {
+                known.keys.want_for_answer();
+            }
+            outcome
+        };
+        let opened = self.open_patiently(open).await;
+        let keys_count = known.keys.count(clock.now());
+        opened.map_err(
+            |error| match error.may_pass_with_newer_keys() && !keys_count {
+                true => ProviderError::Unavailable("its keys cannot be had".to_owned()),
+                false => malformed(error),
+            },
+        )
+    }
+
+    /// Opens a token, and where newer keys may make it valid, again when there are some: the provider may have exchanged
+    /// its keys. The last outcome after [`KEY_PATIENCE`].
+    pub(super) async fn open_patiently(
+        &self,
+        open: impl Fn() -> Result<SignedClaims, TokenError>,
+    ) -> Result<SignedClaims, TokenError> {
         // before the first look: no change is missed
         let mut changes = self.key_sources().changes();
         let newer = async {
             loop {
                 match open() {
-                    Err(TokenError::KeyId | TokenError::Signature | TokenError::Algorithm) => {}
+                    Err(error) if error.may_pass_with_newer_keys() => {}
                     outcome => return outcome,
                 }
-                if changes.changed().await.is_err() {
+                // looks again of itself, since a fetch may have failed
+                if let Ok(Err(_)) = timeout(LOOK_AGAIN, changes.changed()).await {
                     return open();
                 }
             }
         };
-        let opened = match timeout(KEY_PATIENCE, newer).await {
+        match timeout(KEY_PATIENCE, newer).await {
             Ok(opened) => opened,
-            Err(_) if !known.keys.count(clock.now()) => {
-                let reason = "its keys cannot be had".to_owned();
-                return Err(ProviderError::Unavailable(reason));
-            }
             Err(_) => open(),
-        };
-        opened.map_err(malformed)
+        }
     }
 
     /// Who it is here, by the ID token and, where that does not say enough, the userinfo of this `sub`; `None` where there

@@ -45,16 +45,17 @@ impl Provider {
     /// Verifies a logout token at `now`, in seconds since 1970. Whether it came before, the caller looks at.
     ///
     /// # Errors
-    /// The first thing that is wrong. Where other keys could make it valid, they are requested in the background, and the
-    /// provider may send it again.
-    pub fn verify_logout_token(
+    /// The first thing that is wrong. Where other keys could make it valid, they are requested, and it waits for them a while:
+    /// hardly any provider sends a logout token again.
+    pub async fn verify_logout_token(
         &self,
         token: &str,
         now: u64,
     ) -> Result<LogoutToken, LogoutTokenError> {
         let known = self.known().map_err(|_| TokenError::KeyId)?;
         let keys = IssuerKeys::Remote(known.keys.clone());
-        let claims = keys.open(token, TokenType::Logout, now)?;
+        let open = || keys.open(token, TokenType::Logout, now);
+        let claims = self.open_patiently(open).await?;
         let settings = self.settings();
         for name in ["iss", "aud"] {
             if !claims.members().contains_key(name) {

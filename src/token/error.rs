@@ -44,6 +44,11 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// Whether newer keys of its issuer may verify the token: an issuer may exchange a key under the same `kid`, or without one.
+    pub fn may_pass_with_newer_keys(self) -> bool {
+        matches!(self, Self::KeyId | Self::Signature | Self::Algorithm)
+    }
+
     /// What to tell the client.
     pub fn description(self) -> &'static str {
         match self {

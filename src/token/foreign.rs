@@ -212,12 +212,9 @@ impl IssuerKeys {
             Self::Fixed(keys) => keys.verify(header, compact),
             Self::Remote(keys) => {
                 let verdict = keys.current(now).verify(header, compact);
-                // an issuer may exchange a key under the same `kid`, or without one
-                let newer_may_verify = matches!(
-                    verdict,
-                    Err(TokenError::KeyId | TokenError::Signature | TokenError::Algorithm)
-                );
-                if newer_may_verify {
+                if let Err(error) = &verdict
+                    && error.may_pass_with_newer_keys()
+                {
                     keys.want();
                 }
                 verdict

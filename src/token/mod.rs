@@ -56,7 +56,7 @@ pub use key_flaw::KeyFlaw;
 pub use key_set::KeySet;
 pub use provider::{CryptographyError, install_provider};
 pub use provider_claims::{LDAP, ProviderClaims};
-pub use remote_keys::RemoteKeys;
+pub use remote_keys::{KeyWish, RemoteKeys};
 pub use sealer::{Sealed, SealedFor, Sealer};
 pub use session::{CookieSessions, ProviderRoom, SESSION_AUDIENCE, SessionSettings};
 pub use session_id::SessionId;

@@ -15,8 +15,15 @@ pub struct RemoteKeys {
     /// In seconds since 1970; 0 before the first fetch.
     good_until: AtomicU64,
     version: AtomicU64,
-    wish: Arc<Notify>,
+    wish: Arc<KeyWish>,
     changes: watch::Sender<()>,
+}
+
+/// Newer keys are wanted.
+#[derive(Debug, Default)]
+pub struct KeyWish {
+    by_token: Notify,
+    by_answer: Notify,
 }
 
 impl RemoteKeys {
@@ -71,9 +78,14 @@ impl RemoteKeys {
         self.changes.send_replace(());
     }
 
-    /// Hears of a token with an unknown key, and of the end of these keys.
-    pub fn wish(&self) -> Arc<Notify> {
+    /// Hears that newer keys are wanted, and of the end of these.
+    pub fn wish(&self) -> Arc<KeyWish> {
         Arc::clone(&self.wish)
+    }
+
+    /// The issuer itself has answered with a token that these keys do not verify: nobody else can bring that about.
+    pub fn want_for_answer(&self) {
+        self.wish.by_answer.notify_one();
     }
 
     pub(super) fn version(&self) -> u64 {
@@ -81,14 +93,26 @@ impl RemoteKeys {
     }
 
     pub(super) fn want(&self) {
-        self.wish.notify_one();
+        self.wish.by_token.notify_one();
+    }
+}
+
+impl KeyWish {
+    /// Somebody has sent a token with an unknown key, or nobody needs the keys any more.
+    pub async fn by_token(&self) {
+        self.by_token.notified().await;
+    }
+
+    /// See [`RemoteKeys::want_for_answer`].
+    pub async fn by_answer(&self) {
+        self.by_answer.notified().await;
     }
 }
 
 impl Drop for RemoteKeys {
     fn drop(&mut self) {
         // whoever fetches them sees that nobody needs them any more
-        self.wish.notify_one();
+        self.wish.by_token.notify_one();
     }
 }
 

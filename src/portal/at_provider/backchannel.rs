@@ -81,6 +81,7 @@ impl Portal {
         let token = logout_token(body)?;
         let token = provider
             .verify_logout_token(&token, now)
+            .await
             .map_err(Refusal::Token)?;
         let name = provider.settings().name.as_str();
         let key = OnceKey::new(OnceUse::LogoutToken, name, &token.jti);

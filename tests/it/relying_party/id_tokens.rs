@@ -4,7 +4,7 @@ use gatelatch::token::{Algorithm, Key};
 use serde_json::{Value, json};
 
 use super::{CLIENT_SECRET, Party};
-use crate::support::{ScriptedProvider, ScriptedSigner, provider_key};
+use crate::support::{ScriptedProvider, ScriptedSigner, json_answer, provider_key};
 
 /// What is said where the claims of the ID token are changed so; `None`: it is believed.
 fn said(changes: Value) -> Option<String> {
@@ -241,6 +241,17 @@ fn keys_are_followed_while_somebody_signs_in() {
         None,
         "the new key is fetched meanwhile"
     );
+    // nor do a token that no fetch helps, and a fetch that fails, keep the next one from its keys
+    let third = provider_key(Algorithm::Es512, "p521.pem", "third");
+    idp.script().signer = ScriptedSigner::Key(third.clone());
+    assert!(party.refusal().contains("names an unknown key"));
+    idp.script()
+        .answers
+        .insert("/keys".to_owned(), json_answer(503, &json!({})));
+    idp.rotate(third);
+    assert!(party.refusal().contains("names an unknown key"));
+    idp.script().answers.clear();
+    assert_eq!(party.sign_in().err(), None, "the keys are to be had again");
     // what a key signs that is none of the configured algorithms is not believed
     let narrow = Party::with(&idp, ", algorithms: [RS256]");
     assert!(

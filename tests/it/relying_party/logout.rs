@@ -1,20 +1,21 @@
 //! Signing out at the provider, and by the provider.
 
 use gatelatch::oidc::{LogoutToken, LogoutTokenError};
-use gatelatch::token::TokenError;
+use gatelatch::token::{Algorithm, TokenError};
 use serde_json::{Value, json};
 
 use super::Party;
-use crate::support::{ScriptedProvider, get};
+use crate::support::{ScriptedProvider, get, provider_key};
 
 fn verify(party: &Party, token: &str) -> Result<LogoutToken, LogoutTokenError> {
-    party.provider.verify_logout_token(token, party.now())
+    let verified = party.provider.verify_logout_token(token, party.now());
+    party.runtime.block_on(verified)
 }
 
 #[test]
 fn a_logout_token_names_a_session_or_a_person() {
     let idp = ScriptedProvider::start();
-    let party = Party::of(&idp);
+    let party = Party::with(&idp, ", algorithms: [RS256, ES256, ES512]");
     party.sign_in().unwrap();
     let both = idp.logout_token(
         "gatelatch",
@@ -35,6 +36,10 @@ fn a_logout_token_names_a_session_or_a_person() {
         let token = idp.logout_token("gatelatch", &changes);
         assert!(verify(&party, &token).is_ok(), "{changes}");
     }
+    idp.rotate(provider_key(Algorithm::Es512, "p521.pem", "second"));
+    let signed_anew = idp.logout_token("gatelatch", &json!({ "sid": "s" }));
+    let verified = verify(&party, &signed_anew);
+    assert!(verified.is_ok(), "the new key is fetched meanwhile");
 }
 
 /// OpenID Connect Back-Channel Logout 1.0, section 2.6.
