@@ -117,29 +117,21 @@ fn any_of(left: impl Iterator<Item = Condition>) -> AudienceAccess {
 
 /// The condition without what the audience always fulfils; `None` where no member can fulfil the rest.
 fn left(rule: &Rule, condition: &Condition, audience: &CallerAudience) -> Option<Condition> {
-    let Condition {
-        roles,
-        user,
-        networks,
-        claims,
-        sign_in,
-    } = condition;
+    let (roles, user, claims) = (&condition.roles, &condition.user, &condition.claims);
     let empty = *condition == Condition::default();
     let possible = user.iter().all(|user| may_be(rule, user))
         && claims.iter().all(|claim| may_have(rule, claim));
     let fits = match audience {
         CallerAudience::Anonymous => {
-            roles.is_empty() && user.is_none() && claims.is_empty() && sign_in.is_empty()
+            let is_open = roles.is_empty() && user.is_none() && claims.is_empty();
+            is_open && condition.sign_in.is_empty()
         }
         CallerAudience::SignedIn => roles.is_empty(),
         CallerAudience::Role(role) => roles.iter().all(|demand| is_met(demand, role)),
     };
     let rest = || Condition {
         roles: Vec::new(),
-        user: user.clone(),
-        networks: networks.clone(),
-        claims: claims.clone(),
-        sign_in: *sign_in,
+        ..condition.clone()
     };
     (!empty && possible && fits).then(rest)
 }

@@ -1,5 +1,6 @@
 //! Which text of a file may be shown: one line at a time, without secrets and without comments.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -10,7 +11,7 @@ use super::shown::{
     REDACTED, looks_secret, may_be_secret, may_name_secret, names_file, names_old_keys,
     names_secret, names_token,
 };
-use super::span::{File, Span};
+use super::span::{File, Position, Span};
 
 /// A file that problems may point into.
 pub(super) struct Source {
@@ -202,18 +203,13 @@ fn disjoint<'a>(spans: impl Iterator<Item = &'a Span>) -> Vec<Span> {
 fn masks_of(line: &str, number: u32, secrets: &[Span]) -> Vec<Range<usize>> {
     let characters: Vec<char> = line.chars().collect();
     let width = characters.len();
+    let place = |position: Position| match position.line.cmp(&number) {
+        Ordering::Less => 0,
+        Ordering::Equal => width.min(position.column as usize - 1),
+        Ordering::Greater => width,
+    };
     let covered = |span: &Span| {
-        let start = if span.start.line < number {
-            0
-        } else {
-            span.start.column as usize - 1
-        };
-        let end = if span.end.line > number {
-            width
-        } else {
-            span.end.column as usize - 1
-        };
-        let (start, end) = (start.min(width), end.min(width));
+        let (start, end) = (place(span.start), place(span.end));
         // the parser counts the space before a closing bracket to the value
         let blank = characters[start..end.max(start)].iter().rev();
         start..end - blank.take_while(|c| c.is_whitespace()).count()

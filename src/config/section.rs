@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::blocks::{self, Block};
+use super::blocks::{self, Block, Key};
 use super::code::Code;
 use super::finding::{Finding, any_of, did_you_mean, nearest};
 use super::reader::Reader;
@@ -191,11 +191,9 @@ impl Section {
     /// # Panics
     /// In debug builds, where the block declares a key that was not taken.
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
+        let is_read = |key: &Key| self.seen.contains(&key.name);
         debug_assert!(
-            self.block
-                .keys
-                .iter()
-                .all(|key| self.seen.contains(&key.name)),
+            self.block.keys.iter().all(is_read),
             "`{}` declares more keys than are read: {:?}",
             self.block.name,
             self.seen

@@ -310,15 +310,10 @@ impl<'a, H: Harvest> Builder<'a, H> {
             None => return Ok(()),
         };
         // A block ends where the next one starts; only a flow collection has an end of its own, one bracket wide.
-        let bracket = Position {
-            column: end.start.column + 1,
-            ..end.start
-        };
-        let end = if start.start == start.end {
-            start.end
-        } else {
-            bracket
-        };
+        let is_block = start.start != start.end;
+        let mut bracket = end.start;
+        bracket.column += 1;
+        let end = if is_block { bracket } else { start.end };
         self.add(Node {
             span: Span { end, ..start },
             value,

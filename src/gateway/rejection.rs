@@ -147,30 +147,12 @@ impl Rejection {
 
     /// What people are told in place of what programs are.
     pub(super) fn detail_for_people(&self) -> Option<String> {
-        match self {
-            Self::CrossOrigin(foreign) => {
-                let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
-                Some(why.trim_end().to_owned())
-            }
-            // the page itself says when to try again
-            Self::TooMany(_) => Some(String::new()),
-            Self::Misdirected
-            | Self::Ambiguous(_)
-            | Self::NoService
-            | Self::Challenge(_)
-            | Self::BadCredential(..)
-            | Self::StepUp(..)
-            | Self::LockedOut(_)
-            | Self::Unchecked
-            | Self::Forbidden(_)
-            | Self::Closed(_)
-            | Self::Instead { .. }
-            | Self::NoProxy
-            | Self::Unclear(_)
-            | Self::Call(_)
-            | Self::Unwritable(_)
-            | Self::Forward(_) => None,
+        if let Self::CrossOrigin(foreign) = self {
+            let why = format!("{}: {foreign}. {}", wire::CROSS_ORIGIN, foreign.advice());
+            return Some(why.trim_end().to_owned());
         }
+        // the page itself says when to try again
+        matches!(self, Self::TooMany(_)).then(String::new)
     }
 
     /// How it is counted; `None`: as what was decided before.

@@ -44,11 +44,9 @@ impl ServerCertVerifier for PinnedVerifier {
             ocsp_response,
             now,
         );
+        let is_trusted = || self.trusted.contains(&end_entity.clone().into_owned());
         match verified {
-            Err(error)
-                if lacks_a_path(&error)
-                    && self.trusted.contains(&end_entity.clone().into_owned()) =>
-            {
+            Err(error) if lacks_a_path(&error) && is_trusted() => {
                 let certificate = ParsedCertificate::try_from(end_entity)?;
                 rustls::client::verify_server_name(&certificate, server_name)?;
                 Ok(ServerCertVerified::assertion())

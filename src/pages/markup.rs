@@ -223,7 +223,10 @@ impl Markup {
 
     /// In an element without tags, until its own end tag.
     fn in_text(&mut self, character: char, is_blank: bool) -> Result<(), Fault> {
-        let tag = self.text.rfind('<').map(|at| (at, &self.text[at + 1..]));
+        // a tag that is longer than the element's own end tag is of no interest
+        let from = self.text.len().saturating_sub(self.name.len() + 2);
+        let opening = self.text.bytes().skip(from).rposition(|byte| byte == b'<');
+        let tag = opening.map(|at| (from + at, &self.text[from + at + 1..]));
         let named = tag.and_then(|(at, tag)| Some((at, tag.strip_prefix('/')?)));
         if let Some((at, name)) = named
             && (is_blank || matches!(character, '/' | '>'))

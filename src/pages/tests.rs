@@ -64,6 +64,16 @@ fn account(beginning: &str) -> Result<Theme, String> {
     )
 }
 
+/// They are tried here, and not at each start.
+#[test]
+fn the_built_in_pages_pass_for_own_ones() {
+    for kind in PageKind::ALL {
+        let text = kind.spec().built_in_text();
+        let tried = Theme::builtin("T").replace(kind, &text);
+        assert!(tried.is_ok(), "{kind:?}: {tried:?}");
+    }
+}
+
 #[test]
 fn the_built_in_pages_are_whole() {
     let theme = Theme::builtin("<Sign in>");

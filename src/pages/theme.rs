@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -49,22 +50,30 @@ pub struct RenderedPage {
     pub asks_for_keys: bool,
 }
 
+/// The built-in pages, without a title: they are the same in every configuration, so they are read once. Tests try them.
+static BUILT_IN: LazyLock<Theme> = LazyLock::new(|| {
+    let mut templates = environment();
+    let choices = PageKind::ALL.map(|kind| {
+        let (name, text) = (kind.spec().built_in, kind.spec().built_in_text());
+        let source = add(&mut templates, name, &text).expect("the built-in pages are tested");
+        Choice {
+            built_in: policy(&source.styles),
+            own: None,
+        }
+    });
+    Theme {
+        title: String::new(),
+        templates,
+        choices,
+    }
+});
+
 impl Theme {
     /// The built-in pages under this title.
     pub fn builtin(title: &str) -> Self {
-        let mut templates = environment();
-        let choices = PageKind::ALL.map(|kind| {
-            let (name, text) = (kind.spec().built_in, kind.spec().built_in_text());
-            Choice {
-                built_in: add(&mut templates, kind, name, &text)
-                    .expect("the built-in pages are tested"),
-                own: None,
-            }
-        });
         Self {
             title: title.to_owned(),
-            choices,
-            templates,
+            ..BUILT_IN.clone()
         }
     }
 
@@ -73,8 +82,9 @@ impl Theme {
     /// # Errors
     /// [`TemplateError`] for a template that could not be shown.
     pub fn replace(&mut self, kind: PageKind, text: &str) -> Result<(), TemplateError> {
-        let policy = add(&mut self.templates, kind, kind.file(), text)?;
-        self.choices[kind as usize].own = Some(policy);
+        let source = add(&mut self.templates, kind.file(), text)?;
+        try_out(&self.templates, kind, &source)?;
+        self.choices[kind as usize].own = Some(policy(&source.styles));
         Ok(())
     }
 
@@ -127,17 +137,26 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// Adds a template that can be shown; gives its policy.
+/// Adds a template under this name.
 fn add(
     templates: &mut Environment<'static>,
-    kind: PageKind,
     name: &'static str,
     text: &str,
-) -> Result<HeaderValue, TemplateError> {
+) -> Result<TemplateSource, TemplateError> {
     // browsers end lines in one way before they look at a style's digest
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let source = TemplateSource::read(&text)?;
     templates.add_template_owned(name, text)?;
+    Ok(source)
+}
+
+/// Whether an own page can be shown.
+fn try_out(
+    templates: &Environment<'_>,
+    kind: PageKind,
+    source: &TemplateSource,
+) -> Result<(), TemplateError> {
+    let name = kind.file();
     let used = templates.get_template(name)?.undeclared_variables(false);
     let names = kind.spec().names;
     let unknown = used.iter().filter(|name| !names.contains(&&***name));
@@ -145,8 +164,7 @@ fn add(
         let fault = Fault::Unknown(name.clone(), names);
         return Err(TemplateError { line, fault });
     }
-    render_samples(templates, kind, name)?;
-    Ok(policy(&source.styles))
+    render_samples(templates, kind, name)
 }
 
 /// The most values of a page of which every combination is tried.

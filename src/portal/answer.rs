@@ -18,26 +18,12 @@ impl Portal {
     /// Whether pages of other origins may call an endpoint where `cors` allows it: those of programs, and not what
     /// people see.
     pub fn is_open_to_pages(&self, endpoint: PortalEndpoint, head: &Parts) -> bool {
+        use PortalEndpoint as E;
         let is_page = || matches!(head.method, Method::GET | Method::HEAD);
         let is_form = || is_browser_form(&head.method, &head.headers);
-        match endpoint {
-            PortalEndpoint::Login | PortalEndpoint::Logout => !is_page() && !is_form(),
-            PortalEndpoint::Token | PortalEndpoint::Refresh | PortalEndpoint::Me => true,
-            PortalEndpoint::Revoke => true,
-            // a document for everybody says so itself
-            PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata => false,
-            PortalEndpoint::Introspect => false,
-            PortalEndpoint::Account
-            | PortalEndpoint::Passkey(_)
-            | PortalEndpoint::LoginWith
-            | PortalEndpoint::Callback
-            | PortalEndpoint::Backchannel
-            | PortalEndpoint::Keys
-            | PortalEndpoint::Docs
-            | PortalEndpoint::Asset(_)
-            | PortalEndpoint::OpenApi
-            | PortalEndpoint::Unknown => false,
-        }
+        // a document for everybody says so itself
+        matches!(endpoint, E::Token | E::Refresh | E::Me | E::Revoke)
+            || matches!(endpoint, E::Login | E::Logout) && !is_page() && !is_form()
     }
 
     /// Receives the body of a request, up to 64 KiB, for at most 10 s; only where the endpoint looks at it.
@@ -59,36 +45,25 @@ impl Portal {
 
     /// What is refused by its head is not waited for.
     fn reads_body(&self, endpoint: PortalEndpoint, intake: &Intake) -> bool {
-        let head = &intake.head;
+        use PortalEndpoint as E;
+        let headers = &intake.head.headers;
         let form = self.is_page_form(intake);
-        let own_site = || intake.site.sends(&head.headers);
-        head.method == Method::POST
+        let own_site = || intake.site.sends(headers);
+        let is_for = |api: LoginApi| api.format(headers).is_some();
+        let is_in = |format| BodyFormat::of(headers) == Some(format);
+        intake.head.method == Method::POST
             && match endpoint {
-                PortalEndpoint::Login if form => own_site(),
-                PortalEndpoint::Login => LoginApi::Login.format(&head.headers).is_some(),
-                PortalEndpoint::Token => LoginApi::Token.format(&head.headers).is_some(),
-                PortalEndpoint::Refresh => LoginApi::Refresh.format(&head.headers).is_some(),
-                PortalEndpoint::Introspect | PortalEndpoint::Revoke => {
-                    LoginApi::Query.format(&head.headers).is_some()
-                }
-                PortalEndpoint::ServerMetadata | PortalEndpoint::ResourceMetadata => false,
-                PortalEndpoint::Backchannel => {
-                    BodyFormat::of(&head.headers) == Some(BodyFormat::Form)
-                }
-                PortalEndpoint::Passkey(_) => {
-                    own_site() && BodyFormat::of(&head.headers) == Some(BodyFormat::Json)
-                }
-                PortalEndpoint::Logout | PortalEndpoint::Account if form => own_site(),
-                PortalEndpoint::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
-                PortalEndpoint::Me
-                | PortalEndpoint::LoginWith
-                | PortalEndpoint::Callback
-                | PortalEndpoint::Account
-                | PortalEndpoint::Keys
-                | PortalEndpoint::Docs
-                | PortalEndpoint::Asset(_)
-                | PortalEndpoint::OpenApi
-                | PortalEndpoint::Unknown => false,
+                E::Login | E::Logout | E::Account if form => own_site(),
+                E::Login => is_for(LoginApi::Login),
+                E::Token => is_for(LoginApi::Token),
+                E::Refresh => is_for(LoginApi::Refresh),
+                E::Introspect | E::Revoke => is_for(LoginApi::Query),
+                E::Backchannel => is_in(BodyFormat::Form),
+                E::Passkey(_) => own_site() && is_in(BodyFormat::Json),
+                E::Logout => !intake.acts_by_cookies() || intake.comes_from_own_page(),
+                E::ServerMetadata | E::ResourceMetadata | E::Me | E::Account | E::Keys => false,
+                E::LoginWith | E::Callback | E::OpenApi | E::Docs | E::Asset(_) => false,
+                E::Unknown => false,
             }
     }
 

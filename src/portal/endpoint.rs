@@ -55,15 +55,8 @@ pub enum PortalEndpoint {
 impl PortalEndpoint {
     /// Whether it writes or ends the session cookie itself.
     pub fn sets_session(self) -> bool {
-        match self {
-            Self::Login | Self::Logout | Self::Callback => true,
-            Self::Passkey(endpoint) => endpoint.signs_in(),
-            Self::LoginWith | Self::Backchannel => false,
-            Self::Introspect | Self::Revoke => false,
-            Self::ServerMetadata | Self::ResourceMetadata => false,
-            Self::Token | Self::Refresh | Self::Me | Self::Keys | Self::Unknown => false,
-            Self::Account | Self::Docs | Self::Asset(_) | Self::OpenApi => false,
-        }
+        matches!(self, Self::Login | Self::Logout | Self::Callback)
+            || matches!(self, Self::Passkey(half) if half.signs_in())
     }
 
     /// Whether it says who the caller is, whichever credential a service would accept.
@@ -73,34 +66,18 @@ impl PortalEndpoint {
 
     /// Whether the endpoint supports the method. The unknown one treats every method alike.
     pub(super) fn takes(self, method: &Method) -> bool {
-        match self {
-            Self::Login | Self::Account => {
-                matches!(*method, Method::GET | Method::HEAD | Method::POST)
-            }
-            Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => {
-                method == Method::POST
-            }
-            Self::Introspect | Self::Revoke | Self::Passkey(_) => method == Method::POST,
-            Self::ServerMetadata | Self::ResourceMetadata => {
-                matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-            }
-            // a look at the head must not spend the code
-            Self::Callback => method == Method::GET,
-            Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => {
-                method == Method::GET || method == Method::HEAD
-            }
-            Self::LoginWith => method == Method::GET || method == Method::HEAD,
-            Self::Unknown => true,
-        }
+        let mut supported = self.methods().split(", ");
+        self == Self::Unknown || supported.any(|one| one == method.as_str())
     }
 
-    /// The value of `Allow` (RFC 9110, section 10.2.1).
-    fn allow(self) -> &'static str {
+    /// The methods that it supports, as the value of `Allow` (RFC 9110, section 10.2.1).
+    fn methods(self) -> &'static str {
         match self {
             Self::Login | Self::Account => "GET, HEAD, POST",
             Self::Token | Self::Refresh | Self::Logout | Self::Backchannel => "POST",
             Self::Introspect | Self::Revoke | Self::Passkey(_) => "POST",
             Self::ServerMetadata | Self::ResourceMetadata => "GET, HEAD, OPTIONS",
+            // a look at the head must not spend the code
             Self::Callback => "GET",
             Self::Me | Self::Keys | Self::Docs | Self::Asset(_) | Self::OpenApi => "GET, HEAD",
             Self::LoginWith => "GET, HEAD",
@@ -111,7 +88,7 @@ impl PortalEndpoint {
     /// 405, with the methods that the endpoint supports.
     pub(super) fn refuse_method(self) -> Response<Bytes> {
         let mut response = wire::problem(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed");
-        let allow = HeaderValue::from_static(self.allow());
+        let allow = HeaderValue::from_static(self.methods());
         response.headers_mut().insert(ALLOW, allow);
         response
     }
@@ -128,20 +105,38 @@ pub(super) fn find(own: &OwnPaths, method: &Method, path: &str) -> PortalEndpoin
         }
         _ => {}
     }
-    match path.strip_prefix(&own.prefix) {
-        Some("/login") => PortalEndpoint::Login,
-        Some("/token") => PortalEndpoint::Token,
-        Some("/introspect") => PortalEndpoint::Introspect,
-        Some("/revoke") => PortalEndpoint::Revoke,
-        Some("/refresh") => PortalEndpoint::Refresh,
-        Some("/logout") => PortalEndpoint::Logout,
-        Some("/me") => PortalEndpoint::Me,
-        Some("/account") => PortalEndpoint::Account,
-        Some("/docs") => PortalEndpoint::Docs,
-        Some("/openapi.json") => PortalEndpoint::OpenApi,
-        Some(rest) => below(rest).unwrap_or(PortalEndpoint::Unknown),
-        None => PortalEndpoint::Unknown,
-    }
+    let rest = path.strip_prefix(&own.prefix);
+    rest.and_then(|rest| named(&NAMED, |name| name == rest).or_else(|| below(rest)))
+        .unwrap_or(PortalEndpoint::Unknown)
+}
+
+/// Those below the prefix.
+const NAMED: [(&str, PortalEndpoint); 10] = [
+    ("/login", PortalEndpoint::Login),
+    ("/token", PortalEndpoint::Token),
+    ("/introspect", PortalEndpoint::Introspect),
+    ("/revoke", PortalEndpoint::Revoke),
+    ("/refresh", PortalEndpoint::Refresh),
+    ("/logout", PortalEndpoint::Logout),
+    ("/me", PortalEndpoint::Me),
+    ("/account", PortalEndpoint::Account),
+    ("/docs", PortalEndpoint::Docs),
+    ("/openapi.json", PortalEndpoint::OpenApi),
+];
+
+/// Those with the name of a provider behind their own.
+const OF_PROVIDERS: [(&str, PortalEndpoint); 3] = [
+    ("/login/", PortalEndpoint::LoginWith),
+    ("/callback/", PortalEndpoint::Callback),
+    ("/backchannel/", PortalEndpoint::Backchannel),
+];
+
+fn named(
+    endpoints: &[(&str, PortalEndpoint)],
+    is_it: impl Fn(&str) -> bool,
+) -> Option<PortalEndpoint> {
+    let found = endpoints.iter().find(|(name, _)| is_it(name));
+    found.map(|(_, endpoint)| *endpoint)
 }
 
 /// An endpoint with a name behind its own. Which providers there are, only the configuration in force says.
@@ -153,15 +148,9 @@ fn below(rest: &str) -> Option<PortalEndpoint> {
     if let Some(name) = rest.strip_prefix("/passkey/") {
         return PasskeyEndpoint::named(name).map(PortalEndpoint::Passkey);
     }
-    let provider = [
-        ("/login/", PortalEndpoint::LoginWith),
-        ("/callback/", PortalEndpoint::Callback),
-        ("/backchannel/", PortalEndpoint::Backchannel),
-    ];
-    let found = provider
-        .iter()
-        .find(|(before, _)| rest.strip_prefix(before).is_some_and(is_name));
-    found.map(|(_, endpoint)| *endpoint)
+    named(&OF_PROVIDERS, |before| {
+        rest.strip_prefix(before).is_some_and(is_name)
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod reply;
 mod revocations;
 mod sessions;
 mod settings;
+mod store_thread;
 mod throttle;
 mod vault;
 
@@ -60,5 +61,6 @@ pub use renewal::{
 };
 pub use reply::StoreUnavailable;
 pub use revocations::{RevocationView, Revocations};
-pub use sessions::{ClearLockout, Sessions, StateError, Times};
+pub use sessions::{ClearLockout, Sessions, Times};
 pub use settings::{AtStart, RedisSettings, StateSettings};
+pub use store_thread::StateError;

@@ -1,14 +1,12 @@
 //! The handle to the store: what the rest of the house asks of it.
 
+use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io, thread};
 
 use ahash::RandomState;
-use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -17,18 +15,16 @@ use super::attempt::{
     Throttled,
 };
 use super::family::{Exchange, Family, GRACE, Look};
-use super::file::{self, FileError, FileStore};
 use super::health::{State, StoreHealth};
 use super::in_flight::{CheckInFlight, ChecksInFlight};
 use super::job::{
     EndSession, ExchangeOrder, GoodRefreshToken, Job, Open, RecordAttempt, TokenExchange,
 };
-use super::local::{self, Local};
 use super::refresh_token::RefreshToken;
-use super::remote;
 use super::reply::{JobReply, StoreUnavailable};
 use super::revocations::Revocations;
 use super::settings::{AtStart, StateSettings};
+use super::store_thread::{StateError, StoreThread};
 use crate::telemetry::metrics::Metrics;
 use crate::text::fold::fold;
 use crate::token::{SessionId, SignIn};
@@ -47,19 +43,6 @@ pub struct Sessions {
     health: Arc<StoreHealth>,
     checks: Arc<ChecksInFlight>,
     is_durable: bool,
-}
-
-/// Why there is no store at the start.
-#[derive(Debug)]
-pub enum StateError {
-    /// The file cannot be used.
-    File(PathBuf, String),
-    /// Another process has the file.
-    InUse(PathBuf),
-    /// The thread of the store has ended.
-    Ended,
-    /// The system gives no thread.
-    System(io::Error),
 }
 
 /// The times that matter to the refresh tokens of a session, in seconds since 1970 and in seconds.
@@ -125,39 +108,12 @@ impl Sessions {
         let name = settings.to_string();
         let health = Arc::new(StoreHealth::new(name, state, at_start, metrics));
         let (queue, jobs) = channel(QUEUE);
-        let parts = Parts {
+        let thread = StoreThread {
             jobs,
             revocations: Arc::clone(&revocations),
             health: Arc::clone(&health),
         };
-        match settings {
-            StateSettings::Memory => {
-                let local = Local::new(&hasher);
-                parts.spawn(async move |parts| {
-                    local::serve_memory(parts.jobs, local, &parts.revocations).await
-                })?;
-            }
-            StateSettings::File(path) => {
-                let file_error = |error: FileError| match error {
-                    FileError::Taken => StateError::InUse(path.clone()),
-                    FileError::Open(_) | FileError::Database(_) => {
-                        StateError::File(path.clone(), error.to_string())
-                    }
-                };
-                let (store, local) =
-                    FileStore::open(path, &revocations, hasher).map_err(file_error)?;
-                parts.spawn(async move |parts| {
-                    file::serve_file(parts.jobs, store, local, parts.revocations, &parts.health)
-                        .await;
-                })?;
-            }
-            StateSettings::Redis(settings) => {
-                let settings = settings.clone();
-                parts.spawn(async move |parts| {
-                    remote::serve(parts.jobs, settings, parts.revocations, parts.health).await;
-                })?;
-            }
-        }
+        thread.serve(settings, hasher)?;
         Ok(Self {
             queue,
             revocations,
@@ -411,69 +367,8 @@ impl Sessions {
     }
 }
 
-/// What the thread of a store works with.
-struct Parts {
-    jobs: Receiver<Job>,
-    revocations: Arc<Revocations>,
-    health: Arc<StoreHealth>,
-}
-
-impl Parts {
-    /// Runs a store on a thread of its own.
-    fn spawn(self, serve: impl AsyncFnOnce(Self) + Send + 'static) -> Result<(), StateError> {
-        let runtime = || {
-            Builder::new_current_thread()
-                .enable_all()
-                .build_local(LocalOptions::default())
-        };
-        let run = move || {
-            let _watch = Watch(Arc::clone(&self.health));
-            match runtime() {
-                Ok(runtime) => runtime.block_on(serve(self)),
-                Err(error) => self.health.lost(&error),
-            }
-        };
-        thread::Builder::new()
-            .name("state".to_owned())
-            .spawn(run)
-            .map_err(StateError::System)?;
-        Ok(())
-    }
-}
-
-/// Says that a store has broken off by a panic: nothing brings it back but a restart, which `/readyz` asks for.
-struct Watch(Arc<StoreHealth>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.lost(&"its thread has panicked");
-        }
-    }
-}
-
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sessions")
     }
 }
-
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path, reason) => {
-                write!(f, "cannot use `state: file:{}`: {reason}", path.display())
-            }
-            Self::InUse(path) => {
-                let (path, reason) = (path.display(), FileError::Taken);
-                write!(f, "cannot use `state: file:{path}`: {reason}")
-            }
-            Self::Ended => f.write_str("the state store has ended unexpectedly; the log says more"),
-            Self::System(error) => {
-                write!(f, "the system refuses what the state store needs: {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for StateError {}

@@ -150,12 +150,8 @@ impl Upstream {
         }
         endpoint.metrics.request();
         if let Some(trace) = trace {
-            traced::begin(
-                trace,
-                &mut outbound,
-                &endpoint.server,
-                self.name(ServerIndex(index)),
-            );
+            let name = self.name(ServerIndex(index));
+            traced::begin(trace, &mut outbound, &endpoint.server, name);
         }
         let outcome = self.attempt(index, outbound, reuse).await;
         if let Some(trace) = trace {

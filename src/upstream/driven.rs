@@ -33,12 +33,12 @@ pub(super) type PendingAnswer = Pin<Box<dyn Future<Output = Answered>>>;
 pub(super) struct Heads {
     /// Whether names of fields keep their spelling.
     pub(super) preserve_case: bool,
-    pub(super) room: Room,
+    pub(super) room: HeadRoom,
 }
 
 /// How many fields of an answer hyper has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
+pub(super) enum HeadRoom {
     /// As many as nearly every answer fits into: hyper's own 100.
     Usual,
     /// [`MOST_FIELDS`]. Told of any number, hyper fills a list of so many places for each head, with twelve thousand
@@ -83,7 +83,7 @@ impl Driven {
         F: Future<Output = ()> + 'static,
     {
         let mut builder = Builder::new();
-        if heads.room == Room::Most {
+        if heads.room == HeadRoom::Most {
             builder.max_headers(MOST_FIELDS);
         }
         let handshake = builder

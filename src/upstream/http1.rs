@@ -20,7 +20,7 @@ use super::answer_first::{AnswerFirst, PIECE};
 use super::attempt::{Again, Failed, Switched, Use};
 use super::body::{BodyExchange, RequestBody};
 use super::dial_context::DialContext;
-use super::driven::{Driven, Heads, HyperState, PendingAnswer, Room};
+use super::driven::{Driven, HeadRoom, Heads, HyperState, PendingAnswer};
 use super::error::ForwardError;
 use super::flow::Flow;
 use super::kept::KeptRequest;
@@ -60,7 +60,7 @@ pub(super) enum Http1Reply {
 struct Connection {
     driven: Driven,
     /// For how many fields of an answer hyper has room.
-    room: Room,
+    room: HeadRoom,
     /// Passes when an answer, or the next piece of it, takes too long.
     response: Deadline,
     /// Passes when it is to be looked whether the answer is long in coming.
@@ -170,8 +170,8 @@ pub(super) async fn open(
     let ticker = &pool.dial_context.ticker;
     let rest = Rc::new(Rest::new(ticker.deadline()));
     let connection = Connection {
-        driven: begin(stream, &rest, pool, Room::Usual).await?,
-        room: Room::Usual,
+        driven: begin(stream, &rest, pool, HeadRoom::Usual).await?,
+        room: HeadRoom::Usual,
         response: ticker.deadline(),
         look: ticker.deadline(),
         rest,
@@ -186,7 +186,7 @@ async fn begin(
     stream: AnswerFirst,
     rest: &Rc<Rest>,
     pool: &Rc<Http1Pool>,
-    room: Room,
+    room: HeadRoom,
 ) -> Result<Driven, ForwardError> {
     let heads = Heads {
         preserve_case: pool.preserve_header_case,

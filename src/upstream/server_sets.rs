@@ -96,20 +96,12 @@ impl ServerSets {
     pub async fn watch(self: Arc<Self>) {
         let mut checks = HealthChecks::default();
         loop {
-            checks.follow(
-                self.server_sets()
-                    .iter()
-                    .map(|(_, server_set)| &**server_set),
-            );
+            checks.follow(self.server_sets().iter().map(|(_, set)| &**set));
             let next = self.end_rests();
+            let wait = next.map(|moment| moment.saturating_sub(self.clock.now()));
             let returned = async {
-                match next {
-                    Some(moment) => {
-                        sleep(Duration::from_millis(
-                            moment.saturating_sub(self.clock.now()),
-                        ))
-                        .await
-                    }
+                match wait {
+                    Some(wait) => sleep(Duration::from_millis(wait)).await,
                     None => std::future::pending().await,
                 }
             };

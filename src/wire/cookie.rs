@@ -6,6 +6,7 @@ use memchr::memchr_iter;
 
 pub use self::gateway_cookies::GatewayCookies;
 use self::gateway_cookies::{Own, Spelling, Which};
+use self::name::{CookieName, HOST_PREFIX, without_prefix};
 pub use self::renewal::add_renewal;
 use super::credential::Credential;
 use super::fields::retain_fields;
@@ -13,9 +14,8 @@ use super::peer::Scheme;
 
 mod gateway_cookies;
 mod joined;
+mod name;
 mod renewal;
-
-const HOST_PREFIX: &str = "__Host-";
 
 /// How the session cookie is written: the `auth.session` block, as far as browsers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,25 +50,6 @@ pub enum SameSite {
     Lax,
     /// To all of them.
     None,
-}
-
-/// One name of the session cookie, and what goes with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct CookieName {
-    plain: Box<str>,
-    /// The same with `__Host-`: the browser keeps it to this very host, to `/` and to TLS.
-    host: Box<str>,
-    /// A cookie of a minute that counts how often a browser comes back without the session.
-    marker: Box<str>,
-    host_marker: Box<str>,
-    /// Shows that somebody has signed in with this browser before.
-    device: Box<str>,
-    host_device: Box<str>,
-    /// Ties the ceremony of a passkey to the browser that began it.
-    ceremony: Box<str>,
-    host_ceremony: Box<str>,
-    /// The beginning of the names for sign-ins at a provider that are under way.
-    pending: Box<str>,
 }
 
 impl SessionCookie {
@@ -371,60 +352,6 @@ impl Default for SessionCookie {
     }
 }
 
-impl CookieName {
-    fn new(plain: &str) -> Self {
-        Self {
-            plain: plain.into(),
-            host: format!("{HOST_PREFIX}{plain}").into(),
-            marker: format!("{plain}-signin").into(),
-            host_marker: format!("{HOST_PREFIX}{plain}-signin").into(),
-            device: format!("{plain}-device").into(),
-            host_device: format!("{HOST_PREFIX}{plain}-device").into(),
-            ceremony: format!("{plain}-passkey").into(),
-            host_ceremony: format!("{HOST_PREFIX}{plain}-passkey").into(),
-            pending: format!("{plain}-oidc-").into(),
-        }
-    }
-
-    fn spelled(&self, spelling: Spelling) -> &str {
-        match spelling {
-            Spelling::Plain => &self.plain,
-            Spelling::Host => &self.host,
-        }
-    }
-
-    /// Which of its cookies a name is; `bare` is that without a prefix.
-    fn own(&self, name: &[u8], bare: &[u8]) -> Option<Own> {
-        let has_prefix = name.len() != bare.len();
-        let spelling = |host: &str| match has_prefix {
-            false => Some(Spelling::Plain),
-            true => (name == host.as_bytes()).then_some(Spelling::Host),
-        };
-        if bare == self.plain.as_bytes() {
-            let session = |spelling| Own::Session(Which::Present, spelling);
-            return Some(spelling(&self.host).map_or(Own::Variant, session));
-        }
-        if bare == self.device.as_bytes() {
-            return Some(spelling(&self.host_device).map_or(Own::Variant, Own::Device));
-        }
-        if bare == self.ceremony.as_bytes() {
-            return Some(spelling(&self.host_ceremony).map_or(Own::Variant, Own::Ceremony));
-        }
-        if bare == self.marker.as_bytes() {
-            return Some(spelling(&self.host_marker).map_or(Own::Variant, Own::Marker));
-        }
-        if bare.starts_with(self.pending.as_bytes()) {
-            let own = match name.strip_prefix(HOST_PREFIX.as_bytes()) {
-                _ if !has_prefix => Own::Pending(Spelling::Plain),
-                Some(_) => Own::Pending(Spelling::Host),
-                None => Own::Variant,
-            };
-            return Some(own);
-        }
-        None
-    }
-}
-
 /// Puts these lines in place of the `Cookie` lines; the other fields keep their order.
 fn replace_lines(headers: &mut HeaderMap, mut lines: impl Iterator<Item = HeaderValue>) {
     match lines.next() {
@@ -459,16 +386,6 @@ fn set_name(line: &[u8]) -> &[u8] {
         .next()
         .unwrap_or_default()
         .trim_ascii()
-}
-
-/// Browsers compare the prefixes without case.
-fn without_prefix(name: &[u8]) -> &[u8] {
-    let prefixes: [&[u8]; 2] = [b"__host-", b"__secure-"];
-    let found = prefixes.iter().find(|prefix| {
-        let start = name.get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    });
-    found.map_or(name, |prefix| &name[prefix.len()..])
 }
 
 #[cfg(test)]

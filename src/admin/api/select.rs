@@ -53,35 +53,33 @@ enum Sort {
     Reported,
 }
 
+const SHOW: [(&str, Show); 5] = [
+    ("all", Show::All),
+    ("hit", Show::Hit),
+    ("unused", Show::Unused),
+    ("denied", Show::Denied),
+    ("reported", Show::Reported),
+];
+
+const SORT: [(&str, Sort); 4] = [
+    ("file", Sort::File),
+    ("hits", Sort::Hits),
+    ("denied", Sort::Denied),
+    ("reported", Sort::Reported),
+];
+
 impl Selection {
     /// Reads what is asked for.
     ///
     /// # Errors
     /// What to write instead.
     pub(super) fn of(query: &Query) -> Result<Self, String> {
-        let show = [
-            ("all", Show::All),
-            ("hit", Show::Hit),
-            ("unused", Show::Unused),
-            ("denied", Show::Denied),
-            ("reported", Show::Reported),
-        ];
-        let sort = [
-            ("file", Sort::File),
-            ("hits", Sort::Hits),
-            ("denied", Sort::Denied),
-            ("reported", Sort::Reported),
-        ];
+        let words = query.text("q").to_lowercase();
         Ok(Self {
-            words: query
-                .text("q")
-                .to_lowercase()
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect(),
+            words: words.split_whitespace().map(str::to_owned).collect(),
             service: query.text("service").to_owned(),
-            show: query.choice("show", &show)?,
-            sort: query.choice("sort", &sort)?,
+            show: query.choice("show", &SHOW)?,
+            sort: query.choice("sort", &SORT)?,
             offset: query.number("offset", 0)?,
             limit: query.limit(50, 200)?,
         })

@@ -17,7 +17,7 @@ use crate::access::{
 };
 
 /// What a caller needs to fulfil one condition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Need {
     /// `None`: any name.
     subject: Option<CallerSubject>,
@@ -54,19 +54,13 @@ pub(super) fn admitted_by_both(
 
 /// One caller for each need and each name that satisfies it.
 fn spread(needs: BTreeSet<Need>, subjects: &BTreeSet<CallerSubject>) -> BTreeSet<CallerKind> {
-    let nothing = Need {
-        subject: None,
-        roles: BTreeSet::new(),
-        claims: BTreeSet::new(),
-        sign_in: AuthenticationDemand::default(),
-    };
     let mut all = BTreeSet::from([CallerKind::Anonymous]);
     for Need {
         subject,
         roles,
         claims,
         sign_in,
-    } in needs.into_iter().chain([nothing])
+    } in needs.into_iter().chain([Need::default()])
     {
         let known = |subject: &CallerSubject| CallerKind::Known {
             subject: subject.clone(),

@@ -76,13 +76,8 @@ impl ChangeGroups {
             before,
             callers,
         };
-        let found = self
-            .found
-            .entry(key)
-            .or_default()
-            .paths
-            .entry(place.method)
-            .or_default();
+        let found = self.found.entry(key).or_default();
+        let found = found.paths.entry(place.method).or_default();
         found.classes.insert(place.class(outcome));
         found.hosts.insert(place.hosts);
         found.affected.extend(&outcome.affected);

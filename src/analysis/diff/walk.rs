@@ -25,7 +25,7 @@ pub(super) struct PathWalk<'w, 'a> {
 }
 
 /// The services whose rules decide, in the old and the new configuration.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Frame {
     old: Option<usize>,
     new: Option<usize>,
@@ -268,18 +268,13 @@ impl<'w, 'a> PathWalk<'w, 'a> {
         };
         // What a service refuses in a path is checked when an outcome is computed.
         let Ok(path) = RequestPath::parse(&raw, everything) else {
-            return Frame {
-                old: None,
-                new: None,
-            };
+            return Frame::default();
         };
         let service = |half: &ComparedConfiguration<'_>| {
-            let own = half.view.is_own_path(path.as_str());
-            if own {
-                None
-            } else {
-                half.view.router.find(&self.hosts.host, &path)
+            if half.view.is_own_path(path.as_str()) {
+                return None;
             }
+            half.view.router.find(&self.hosts.host, &path)
         };
         Frame {
             old: service(&self.comparison.old),

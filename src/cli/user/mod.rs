@@ -214,31 +214,27 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
 }
 
 fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
-    let AddKeyArgs {
-        user,
-        name,
-        roles,
-        expires,
-    } = args;
     let key = api_key(ambient::random_bytes());
     let hash = KeyDigest::of(&key)
         .context("a new key is a key")?
         .to_string();
-    let new = NewKey {
-        name: name.clone(),
-        hash,
-        roles: roles.clone(),
-        expires,
-    };
-    store.change(&Change::AddKey {
-        user: user.clone(),
-        key: new,
-    })?;
-    say(&format!(
-        "added key `{name}` to user `{user}` in {}; it is shown this once",
+    let added = format!(
+        "added key `{}` to user `{}` in {}; it is shown this once",
+        args.name,
+        args.user,
         store.path().display()
-    ))?;
-    note_unasked_roles(store, &roles.unwrap_or_default())?;
+    );
+    let roles = args.roles.clone().unwrap_or_default();
+    let new = NewKey {
+        name: args.name,
+        hash,
+        roles: args.roles,
+        expires: args.expires,
+    };
+    let user = args.user;
+    store.change(&Change::AddKey { user, key: new })?;
+    say(&added)?;
+    note_unasked_roles(store, &roles)?;
     print_once(&key)
 }
 

@@ -253,28 +253,21 @@ impl<'a> Doors<'a> {
     }
 
     fn add(&mut self, condition: &'a Condition, holders: &HashMap<&str, usize>) {
+        let rarity = |role: &&Box<str>| holders.get(&***role).copied().unwrap_or(0);
         if let Some(UserMatch::OneOf(users)) = &condition.user {
-            users
-                .iter()
-                .for_each(|user| self.by_user.entry(user).or_default().push(condition));
+            for user in users {
+                self.by_user.entry(user).or_default().push(condition);
+            }
             return;
         }
-        match condition.roles.first() {
-            Some(RoleMatch::OneOf(roles)) => {
-                roles
-                    .iter()
-                    .for_each(|role| self.by_role.entry(role).or_default().push(condition));
-            }
-            Some(RoleMatch::All(roles)) => {
-                // who lacks the rarest of them fails, and few have it
-                let rarest = roles
-                    .iter()
-                    .min_by_key(|role| holders.get(&***role).copied().unwrap_or(0));
-                rarest
-                    .into_iter()
-                    .for_each(|role| self.by_role.entry(role).or_default().push(condition));
-            }
-            None => self.others.push(condition),
+        let roles: Vec<_> = match condition.roles.first() {
+            Some(RoleMatch::OneOf(roles)) => roles.iter().collect(),
+            // who lacks the rarest of them fails, and few have it
+            Some(RoleMatch::All(roles)) => roles.iter().min_by_key(rarity).into_iter().collect(),
+            None => return self.others.push(condition),
+        };
+        for role in roles {
+            self.by_role.entry(role).or_default().push(condition);
         }
     }
 

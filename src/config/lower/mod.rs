@@ -27,6 +27,7 @@ mod response_headers;
 mod rules;
 mod server;
 mod server_tls;
+mod service_paths;
 mod services;
 mod session;
 mod shared_secret;

@@ -191,22 +191,16 @@ fn people(section: &mut Section, reader: &mut Reader<'_>) -> Option<People> {
         Some(entry) => claim_path(&entry, reader),
         None => Some(ClaimPath::of("groups")),
     };
-    let roles = match section.take("roles") {
-        Some(entry) => role_table(entry, reader),
-        None => Some(RoleTable::default()),
-    };
-    let allow = match section.take("allow") {
-        Some(entry) => allow(entry, reader),
-        None => Some(ProviderAllow::default()),
-    };
+    let roles = section.take("roles").map(|entry| role_table(entry, reader));
+    let allow = section.take("allow").map(|entry| allow(entry, reader));
     let users = section.take("users");
     let users_span = users.as_ref().map(|entry| entry.node.span);
     let users = users.and_then(|entry| reader.choice(&entry, blocks::USERS_MODE));
     Some(People {
         subject: subject.unwrap_or_default(),
         roles_claim: roles_claim?,
-        roles: roles?,
-        allow: allow?,
+        roles: roles.unwrap_or_else(|| Some(RoleTable::default()))?,
+        allow: allow.unwrap_or_else(|| Some(ProviderAllow::default()))?,
         users: users.unwrap_or_default(),
         users_span,
     })
@@ -337,11 +331,9 @@ fn tls(
     let is_secure = match location {
         ProviderLocation::Metadata(url) => url.is_secure(),
         ProviderLocation::Given(endpoints) => {
-            let userinfo = endpoints.userinfo.as_ref();
-            let asked = [&endpoints.token, &endpoints.jwks]
-                .into_iter()
-                .chain(userinfo);
-            asked.into_iter().any(HttpUrl::is_secure)
+            let asked = [&endpoints.token, &endpoints.jwks].into_iter();
+            let mut asked = asked.chain(&endpoints.userinfo);
+            asked.any(HttpUrl::is_secure)
         }
     };
     match ca {

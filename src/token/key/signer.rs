@@ -33,17 +33,12 @@ impl Signer {
         text: &str,
     ) -> Result<(Self, PublicKey), KeyError> {
         let block = || KeyBlock::private(text);
+        let on_curve = |curve| library(algorithm, ecdsa(algorithm, curve, &block()?)?);
         match algorithm.kind() {
             KeyKind::Secret => Err(KeyError::NotForSecret(algorithm)),
             KeyKind::Rsa => library(algorithm, rsa(algorithm, &block()?)?),
-            KeyKind::P256 => {
-                let key = ecdsa(algorithm, &ECDSA_P256_SHA256_FIXED_SIGNING, &block()?)?;
-                library(algorithm, key)
-            }
-            KeyKind::P384 => {
-                let key = ecdsa(algorithm, &ECDSA_P384_SHA384_FIXED_SIGNING, &block()?)?;
-                library(algorithm, key)
-            }
+            KeyKind::P256 => on_curve(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            KeyKind::P384 => on_curve(&ECDSA_P384_SHA384_FIXED_SIGNING),
             KeyKind::P521 => {
                 let pair = EcdsaKeyPair::from_private_key_der(
                     &ECDSA_P521_SHA512_FIXED_SIGNING,

@@ -9,7 +9,7 @@ use hyper::client::conn::TrySendError;
 use super::{Http1Lease, begin};
 use crate::upstream::answer_first::AnswerFirst;
 use crate::upstream::body::RequestBody;
-use crate::upstream::driven::{PendingAnswer, Room};
+use crate::upstream::driven::{HeadRoom, PendingAnswer};
 use crate::upstream::error::ForwardError;
 use crate::upstream::kept::KeptRequest;
 use crate::upstream::within::within;
@@ -82,12 +82,12 @@ impl Http1Lease {
 
     /// Whether an answer that hyper does not take may have no more than too many fields for it.
     fn may_have_room(&self, failed: &TrySendError<Request<RequestBody>>) -> bool {
-        self.connection().room == Room::Usual && failed.error().is_parse_too_large()
+        self.connection().room == HeadRoom::Usual && failed.error().is_parse_too_large()
     }
 
     /// Reads an answer again with room for all of its fields.
     async fn read_again(&mut self, kept: &KeptRequest) -> Result<PendingAnswer, ForwardError> {
-        self.connection_mut().room = Room::Most;
+        self.connection_mut().room = HeadRoom::Most;
         let stream = self.connection_mut().driven.stop();
         self.resume(stream.ok_or(ForwardError::HeadTooLarge)?, kept)
             .await

@@ -119,15 +119,12 @@ fn identity(
     named: &mut Named,
     reader: &mut Reader<'_>,
 ) -> Option<Option<ClientIdentity>> {
-    let (certificate, key) = (
-        section.take("client_certificate"),
-        section.take("client_key"),
-    );
+    let certificate = section.take("client_certificate");
+    let key = section.take("client_key");
     named.certificate = certificate.as_ref().map(|entry| entry.node.span);
     named.key = key.as_ref().map(|entry| entry.node.span);
-    let chain = certificate
-        .as_ref()
-        .map(|entry| certificates_of(entry, reader));
+    let chain = certificate.as_ref();
+    let chain = chain.map(|entry| certificates_of(entry, reader));
     let secret = key.as_ref().map(|entry| {
         let (_, text) = reader.file(entry)?;
         private_key(&text)
