@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::chunk_position::ChunkPosition;
 use super::flow::Flow;
 use crate::ambient;
 use crate::net::DialedStream;
@@ -30,6 +31,7 @@ pub struct AnswerFirst {
     /// The most that is ever read at once, in bytes.
     most: usize,
     pace: Pace,
+    chunks: ChunkPosition,
 }
 
 /// How far hyper is with a request that the server has already.
@@ -77,6 +79,7 @@ impl AnswerFirst {
                 began: ambient::now(),
                 fast: false,
             },
+            chunks: ChunkPosition::Unknown,
         }
     }
 
@@ -89,15 +92,33 @@ impl AnswerFirst {
 
     /// Waits until there may be something to read, the end included.
     pub(super) async fn readable(&self) {
-        if self.prefix.is_empty() {
-            // an error is found again by who reads
-            let _ = poll_fn(|cx| self.stream.poll_readable(cx)).await;
+        poll_fn(|cx| self.poll_readable(cx)).await;
+    }
+
+    /// Ready when there may be something to read, the end included.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.prefix.is_empty() {
+            return Poll::Ready(());
         }
+        // an error is found again by who reads
+        self.stream.poll_readable(cx).map(drop)
     }
 
     /// Throws the next request away that is written: the server has it.
     pub(super) fn repeat_request(&mut self) {
         self.repeats = Repeats::Request;
+    }
+
+    /// Follows what is read of an answer. hyper tries to read where it has nothing left.
+    fn follow(&mut self, read: &[u8], is_starved: bool) {
+        if !read.is_empty() {
+            self.chunks = match self.flow.take_answer_due() {
+                true => ChunkPosition::of_answer(read),
+                false => self.chunks.after(read),
+            };
+        }
+        let between = is_starved && self.chunks.is_between();
+        self.flow.set_between_chunks(between);
     }
 
     /// Whether what is written is the request that the server has.
@@ -149,6 +170,9 @@ impl AsyncRead for AnswerFirst {
         if !this.prefix.is_empty() {
             let length = this.prefix.len().min(buffer.remaining());
             buffer.put_slice(&this.prefix.split_to(length));
+            if this.flow.take_answer_due() {
+                this.chunks = ChunkPosition::Unknown;
+            }
             return Poll::Ready(Ok(()));
         }
         let stream = Pin::new(&mut this.stream);
@@ -167,7 +191,9 @@ impl AsyncRead for AnswerFirst {
             buffer.advance(read);
             polled
         };
-        this.pace.note(buffer.filled().len() - before);
+        let read = &buffer.filled()[before..];
+        this.pace.note(read.len());
+        this.follow(read, polled.is_pending());
         polled
     }
 }

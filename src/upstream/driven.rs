@@ -78,7 +78,7 @@ impl Driven {
         stream: AnswerFirst,
         heads: Heads,
         drive: impl FnOnce(HyperState) -> F,
-    ) -> Result<Self, ForwardError>
+    ) -> Result<Self, hyper::Error>
     where
         F: Future<Output = ()> + 'static,
     {
@@ -86,7 +86,7 @@ impl Driven {
         if heads.room == HeadRoom::Most {
             builder.max_headers(MOST_FIELDS);
         }
-        let handshake = builder
+        let (sender, connection) = builder
             .preserve_header_case(heads.preserve_case)
             .max_header_size(LARGEST_HEAD as usize)
             .max_buf_size(LARGEST_HEAD as usize + READ_AHEAD)
@@ -94,8 +94,7 @@ impl Driven {
             .allow_spaces_after_header_name_in_responses(true)
             .allow_obsolete_multiline_headers_in_responses(true)
             .handshake(TokioIo::new(stream))
-            .await;
-        let (sender, connection) = handshake.map_err(ForwardError::Closed)?;
+            .await?;
         let progress = Progress::Driven(Box::new(connection));
         let state = HyperState(Rc::new(RefCell::new(progress)));
         Ok(Self(Some(Hyper {

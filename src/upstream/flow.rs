@@ -13,6 +13,10 @@ pub(super) struct Flow {
     begun: AtomicBool,
     /// Whether all of it that was written has left.
     flushed: AtomicBool,
+    /// Whether nothing of its answer was read.
+    answer_due: AtomicBool,
+    /// Whether all that has come was read, and ends with a chunk of a body.
+    between_chunks: AtomicBool,
 }
 
 impl Default for Flow {
@@ -22,6 +26,8 @@ impl Default for Flow {
             blocked: AtomicBool::new(false),
             begun: AtomicBool::new(false),
             flushed: AtomicBool::new(false),
+            answer_due: AtomicBool::new(false),
+            between_chunks: AtomicBool::new(false),
         }
     }
 }
@@ -38,6 +44,21 @@ impl Flow {
     /// A request begins.
     pub(super) fn begin(&self) {
         self.begun.store(false, Relaxed);
+        self.answer_due.store(true, Relaxed);
+    }
+
+    /// Whether what was read is the first of an answer.
+    pub(super) fn take_answer_due(&self) -> bool {
+        self.answer_due.swap(false, Relaxed)
+    }
+
+    /// Whether all that has come was read, and ends with a chunk, or with a head.
+    pub(super) fn is_between_chunks(&self) -> bool {
+        self.between_chunks.load(Relaxed)
+    }
+
+    pub(super) fn set_between_chunks(&self, between: bool) {
+        self.between_chunks.store(between, Relaxed);
     }
 
     pub(super) fn note_written(&self) {

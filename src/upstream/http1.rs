@@ -1,6 +1,7 @@
 //! Connections that carry HTTP/1.1: one exchange at a time, kept in between.
 
 mod hearing;
+mod resting_body;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -16,6 +17,8 @@ use hyper::body::Incoming;
 use tokio::io::AsyncWrite as _;
 
 use self::hearing::Heard;
+pub(super) use self::hearing::PAUSE_AFTER;
+pub(super) use self::resting_body::RestingBody;
 use super::answer_first::{AnswerFirst, PIECE};
 use super::attempt::{Again, Failed, Switched, Use};
 use super::body::{BodyExchange, RequestBody};
@@ -170,7 +173,9 @@ pub(super) async fn open(
     let ticker = &pool.dial_context.ticker;
     let rest = Rc::new(Rest::new(ticker.deadline()));
     let connection = Connection {
-        driven: begin(stream, &rest, pool, HeadRoom::Usual).await?,
+        driven: begin(stream, &rest, pool, HeadRoom::Usual)
+            .await
+            .map_err(ForwardError::Closed)?,
         room: HeadRoom::Usual,
         response: ticker.deadline(),
         look: ticker.deadline(),
@@ -187,7 +192,7 @@ async fn begin(
     rest: &Rc<Rest>,
     pool: &Rc<Http1Pool>,
     room: HeadRoom,
-) -> Result<Driven, ForwardError> {
+) -> Result<Driven, hyper::Error> {
     let heads = Heads {
         preserve_case: pool.preserve_header_case,
         room,
@@ -247,6 +252,11 @@ impl Http1Lease {
         {
             self.pool.keep(connection);
         }
+    }
+
+    /// Passes when the next piece of a body has been waited for so long that its connection may rest.
+    pub(super) fn look(&self) -> &Deadline {
+        &self.connection().look
     }
 
     /// Passes when the answer is silent for too long; armed by whoever waits for it.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::http1::Http1Lease;
+use super::driven::Driven;
+use super::http1::{Http1Lease, RestingBody};
 use super::http2::Http2Lease;
 use super::state::ServerLoad;
 use crate::ambient::Deadline;
@@ -41,6 +42,30 @@ impl ConnectionLease {
         match &self.carrier {
             Carrier::Http1(lease) => lease.silence(),
             Carrier::Http2(lease) => lease.silence(),
+        }
+    }
+
+    /// Passes when the next piece has been waited for so long that the connection may rest. Streams of HTTP/2 share one,
+    /// which does not.
+    pub(super) fn look(&self) -> Option<&Deadline> {
+        match &self.carrier {
+            Carrier::Http1(lease) => Some(lease.look()),
+            Carrier::Http2(_) => None,
+        }
+    }
+
+    /// Lets a chunked body rest; `None` where that cannot be now.
+    pub(super) fn rest(&mut self) -> Option<RestingBody> {
+        match &mut self.carrier {
+            Carrier::Http1(lease) => lease.rest(),
+            Carrier::Http2(_) => None,
+        }
+    }
+
+    /// A body that has rested goes on.
+    pub(super) fn resumed(&mut self, driven: Driven) {
+        if let Carrier::Http1(lease) = &mut self.carrier {
+            lease.resumed(driven);
         }
     }
 }

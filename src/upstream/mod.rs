@@ -8,6 +8,7 @@ mod attempt;
 mod balance;
 mod body;
 mod body_gate;
+mod chunk_position;
 mod client;
 mod client_body;
 mod connect;

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -11,13 +11,15 @@ use hyper::body::Incoming;
 
 use super::body::{BodyExchange, with_trailers};
 use super::error::{AnswerFault, ForwardError};
+use super::http1::{PAUSE_AFTER, RestingBody};
 use super::lease::ConnectionLease;
+use crate::ambient::Deadline;
 use crate::wire::trailer_is_harmless;
 
 /// The upstream's body on its way to the client. Read to its end, it gives the connection back; dropped before, it
 /// closes the connection or, of HTTP/2, resets the stream.
 pub struct ResponseBody {
-    incoming: Incoming,
+    source: Source,
     /// What [`ResponseBody::begin`] has read.
     first: Option<Box<Frame<Bytes>>>,
     lease: Option<ConnectionLease>,
@@ -25,6 +27,15 @@ pub struct ResponseBody {
     request: Option<Rc<BodyExchange>>,
     /// Whether it is the upstream that is waited for, and not the client.
     waiting: bool,
+    /// Whether its connection may rest between two pieces.
+    may_rest: bool,
+}
+
+/// Where the next piece comes from.
+enum Source {
+    Hyper(Incoming),
+    /// hyper, when something has come.
+    Resting(RestingBody),
 }
 
 impl ResponseBody {
@@ -32,15 +43,17 @@ impl ResponseBody {
         incoming: Incoming,
         lease: ConnectionLease,
         request: Option<Rc<BodyExchange>>,
+        may_rest: bool,
     ) -> Self {
         let mut body = Self {
-            incoming,
+            source: Source::Hyper(incoming),
             first: None,
             lease: Some(lease),
             request: request.filter(|request| request.is_unfinished()),
             waiting: false,
+            may_rest,
         };
-        if body.incoming.is_end_stream() {
+        if body.source.is_end_stream() {
             body.release();
         }
         body
@@ -75,8 +88,26 @@ impl ResponseBody {
         }
     }
 
+    fn poll_source(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Source::Resting(resting) = &mut self.source {
+            let Some(lease) = &mut self.lease else {
+                return Poll::Pending;
+            };
+            let (driven, incoming) = ready!(resting.as_mut().poll(cx))?;
+            lease.resumed(driven);
+            self.source = Source::Hyper(incoming);
+        }
+        match &mut self.source {
+            Source::Hyper(incoming) => Pin::new(incoming).poll_frame(cx),
+            Source::Resting(_) => Poll::Pending,
+        }
+    }
+
     /// The next piece is the upstream's to send. A client that reads slowly is no silence of the upstream.
-    fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, AnswerFault>>> {
+    fn poll_silence(&mut self, cx: &Context<'_>) -> Poll<AnswerFault> {
         let Some(lease) = &self.lease else {
             return Poll::Pending;
         };
@@ -84,12 +115,39 @@ impl ResponseBody {
         if !self.waiting {
             self.waiting = true;
             silence.arm(limit);
+            self.arm_look();
         }
-        if silence.poll_passed(cx).is_ready() {
-            self.lease = None;
-            return Poll::Ready(Some(Err(AnswerFault::TimedOut)));
+        ready!(silence.poll_passed(cx));
+        self.lease = None;
+        Poll::Ready(AnswerFault::TimedOut)
+    }
+
+    /// Ready when the connection has begun to rest.
+    fn poll_rest(&mut self, cx: &Context<'_>) -> Poll<()> {
+        while let (Source::Hyper(_), Some(look)) = (&self.source, self.look()) {
+            ready!(look.poll_passed(cx));
+            let request = self.request.as_deref();
+            let is_sent = request.is_none_or(|request| !request.is_unfinished());
+            let lease = self.lease.as_mut().filter(|_| is_sent);
+            if let Some(resting) = lease.and_then(ConnectionLease::rest) {
+                self.source = Source::Resting(resting);
+                return Poll::Ready(());
+            }
+            self.arm_look();
         }
         Poll::Pending
+    }
+
+    /// Passes when it is to be looked whether the connection may rest.
+    fn look(&self) -> Option<&Deadline> {
+        let lease = self.lease.as_ref().filter(|_| self.may_rest)?;
+        lease.look()
+    }
+
+    fn arm_look(&self) {
+        if let Some(look) = self.look() {
+            look.arm(PAUSE_AFTER);
+        }
     }
 
     fn hear(&mut self) {
@@ -97,6 +155,18 @@ impl ResponseBody {
             && let Some(lease) = &self.lease
         {
             lease.silence().0.disarm();
+            if let Some(look) = self.look() {
+                look.disarm();
+            }
+        }
+    }
+}
+
+impl Source {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hyper(incoming) => incoming.is_end_stream(),
+            Self::Resting(_) => false,
         }
     }
 }
@@ -112,11 +182,17 @@ impl Body for ResponseBody {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(*first)));
         }
-        let Poll::Ready(piece) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-            return self.wait(cx);
+        let piece = loop {
+            if let Poll::Ready(piece) = self.poll_source(cx) {
+                break piece;
+            }
+            if let Poll::Ready(fault) = self.poll_silence(cx) {
+                return Poll::Ready(Some(Err(fault)));
+            }
+            ready!(self.poll_rest(cx));
         };
         self.hear();
-        if piece.is_none() || self.incoming.is_end_stream() {
+        if piece.is_none() || self.source.is_end_stream() {
             self.release();
         }
         let frame = piece.map(|piece| piece.map_err(AnswerFault::Broken));
@@ -124,10 +200,13 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.incoming.is_end_stream()
+        self.first.is_none() && self.source.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Hyper(incoming) => incoming.size_hint(),
+            Source::Resting(_) => SizeHint::default(),
+        }
     }
 }

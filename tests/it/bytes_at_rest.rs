@@ -69,5 +69,14 @@ fn a_tunnel_that_rests_keeps_no_buffers() {
 
 #[test]
 fn a_request_that_waits_for_its_service_keeps_no_buffers() {
-    takes_no_more_than(18_000, "", "");
+    takes_no_more_than(14_000, "", "");
+}
+
+#[test]
+fn an_event_stream_that_rests_keeps_no_buffers() {
+    takes_no_more_than(
+        10_000,
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata:\n\r\n",
+    );
 }

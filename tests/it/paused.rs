@@ -181,6 +181,31 @@ fn the_pieces_of_an_answer_arrive_with_pauses_between_them() {
 }
 
 #[test]
+fn chunks_are_whole_wherever_the_service_pauses() {
+    const BEGIN: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const CHUNKS: &str = "1\r\n:\r\n6\r\nhe\r\nlo\r\n4;a=b\r\n, ho\r\n";
+    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
+    let cuts = || (0..CHUNKS.len()).step_by(3);
+    let answers: Vec<&[&str]> = cuts()
+        .map(|cut| {
+            let (begin, rest) = CHUNKS.split_at(cut);
+            let pieces = [format!("{BEGIN}{begin}"), format!("{rest}0\r\n\r\n")];
+            &*Box::leak(Box::new(pieces.map(leak))) as &[&str]
+        })
+        .collect();
+    let service = Slow::of(answers.leak());
+    let gateway = service.gateway();
+    let mut client = Connection::open(gateway.address);
+    for cut in cuts() {
+        client.write(GET);
+        service.go_on.send(()).unwrap();
+        client.read_head().unwrap();
+        service.next(&gateway);
+        assert_eq!(client.read_chunks(), ":he\r\nlo, ho", "{cut}");
+    }
+}
+
+#[test]
 fn an_answer_that_ends_with_its_connection_does_so_after_a_pause() {
     let service = Slow::of(&[&[
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",

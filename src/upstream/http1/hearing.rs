@@ -15,7 +15,7 @@ use crate::upstream::kept::KeptRequest;
 use crate::upstream::within::within;
 
 /// How long an answer is waited for before hyper's buffers are given back.
-const PAUSE_AFTER: Duration = Duration::from_millis(500);
+pub(in crate::upstream) const PAUSE_AFTER: Duration = Duration::from_millis(500);
 
 /// What came of the wait.
 pub(super) enum Heard {
@@ -77,7 +77,8 @@ impl Http1Lease {
         within(self.deadline(kept.exchange.as_deref()), stream.readable())
             .await
             .ok_or(ForwardError::ResponseTimeout)?;
-        self.resume(stream, kept).await
+        // on the heap, where nothing of it is there while nothing comes
+        Box::pin(self.resume(stream, kept)).await
     }
 
     /// Whether an answer that hyper does not take may have no more than too many fields for it.
@@ -102,8 +103,8 @@ impl Http1Lease {
         stream.repeat_request();
         let connection = self.connection();
         connection.flow.begin();
-        let driven = begin(stream, &connection.rest, &self.pool, connection.room).await?;
-        self.connection_mut().driven = driven;
+        let begun = begin(stream, &connection.rest, &self.pool, connection.room).await;
+        self.connection_mut().driven = begun.map_err(ForwardError::Closed)?;
         Ok(self.connection_mut().driven.send(kept.stand_in()))
     }
 }

@@ -168,7 +168,8 @@ impl Connection {
         }
     }
 
-    fn read_chunks(&mut self) -> String {
+    /// Reads the chunks of a body to the last one.
+    pub fn read_chunks(&mut self) -> String {
         let mut body = String::new();
         loop {
             let chunk = self.read_chunk();
