@@ -253,7 +253,7 @@ impl<'a> Doors<'a> {
     }
 
     fn add(&mut self, condition: &'a Condition, holders: &HashMap<&str, usize>) {
-        let rarity = |role: &&Box<str>| holders.get(&***role).copied().unwrap_or(0);
+        let rarity = |role: &str| holders.get(role).copied().unwrap_or(0);
         if let Some(UserMatch::OneOf(users)) = &condition.user {
             for user in users {
                 self.by_user.entry(user).or_default().push(condition);
@@ -263,7 +263,10 @@ impl<'a> Doors<'a> {
         let roles: Vec<_> = match condition.roles.first() {
             Some(RoleMatch::OneOf(roles)) => roles.iter().collect(),
             // who lacks the rarest of them fails, and few have it
-            Some(RoleMatch::All(roles)) => roles.iter().min_by_key(rarity).into_iter().collect(),
+            Some(RoleMatch::All(roles)) => {
+                let rarest = roles.iter().min_by_key(|role| rarity(role));
+                rarest.into_iter().collect()
+            }
             None => return self.others.push(condition),
         };
         for role in roles {
