@@ -46,7 +46,7 @@ impl Provider {
     ///
     /// # Errors
     /// The first thing that is wrong. Where other keys could make it valid, they are requested, and it waits for them a while:
-    /// hardly any provider sends a logout token again.
+    /// a provider may send a logout token once only, whatever comes back.
     pub async fn verify_logout_token(
         &self,
         token: &str,
