@@ -171,6 +171,15 @@ impl Source {
     }
 }
 
+/// Whether no other piece follows. Trailers end a body, and hyper, which has written them, does not ask for more.
+fn is_last(piece: Option<&Result<Frame<Bytes>, hyper::Error>>) -> bool {
+    match piece {
+        None => true,
+        Some(Ok(frame)) => frame.is_trailers(),
+        Some(Err(_)) => false,
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = AnswerFault;
@@ -192,7 +201,7 @@ impl Body for ResponseBody {
             ready!(self.poll_rest(cx));
         };
         self.hear();
-        if piece.is_none() || self.source.is_end_stream() {
+        if is_last(piece.as_ref()) || self.source.is_end_stream() {
             self.release();
         }
         let frame = piece.map(|piece| piece.map_err(AnswerFault::Broken));

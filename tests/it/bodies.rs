@@ -420,3 +420,27 @@ fn trailers_pass() {
     let rest = "0\r\nx-time: 5\r\n\r\n";
     assert_eq!(client.read_exact(rest.len()).to_lowercase(), rest);
 }
+
+/// An answer that ends with trailers is at its end: the next request goes over the same connection.
+#[test]
+fn a_connection_is_kept_behind_trailers() {
+    let upstream = RawUpstream::new(|mut wire, _| {
+        for number in 0..3 {
+            let Some(head) = wire.head() else { return };
+            assert!(head.starts_with("GET /a "), "{head}");
+            wire.say(&format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Number\r\n\r\n\
+                 2\r\nyo\r\n0\r\nX-Number: {number}\r\n\r\n",
+            ));
+        }
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let mut client = Connection::open(gateway.address);
+    for number in 0..3 {
+        client.write("GET /a HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n");
+        client.read_head().unwrap();
+        assert_eq!(client.read_chunk(), "yo");
+        let rest = format!("0\r\nx-number: {number}\r\n\r\n");
+        assert_eq!(client.read_exact(rest.len()).to_lowercase(), rest);
+    }
+}
