@@ -1,14 +1,15 @@
 //! Signing in with OpenID providers: to the provider, and back with its answer.
 //!
 //! `start` sends the browser away with a cookie of what its answer is checked with (`pending`), `come_back` takes the
-//! answer and makes a session of it (`claims`), `words` says to people what went wrong, `leave` ends the session at the provider,
-//! and `backchannel` those here that the provider has ended.
+//! answer, `redemption` makes a session of it (`claims`), `words` says to people what went wrong, `leave` ends the
+//! session at the provider, and `backchannel` those here that the provider has ended.
 
 mod backchannel;
 mod claims;
 mod come_back;
 mod leave;
 mod pending;
+mod redemption;
 mod start;
 mod words;
 
