@@ -49,8 +49,19 @@ fn a_request_takes_no_more_instructions_than_it_did() {
 }
 
 /// Not `println!`, which the test harness keeps to itself.
-pub fn print(text: &str) {
+fn print(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Holds for instructions that stand to those of something else as the bound says, in per cent.
+pub fn at_most(bound: u64, (what, each): (&str, u64), (other, beside): (&str, u64)) {
+    let ratio = each as f64 / beside as f64;
+    let said = format!("{each} instructions {what}, {beside} {other}: {ratio:.3}");
+    print(&said);
+    assert!(
+        each * 100 <= beside * bound,
+        "{said}, where {bound} % are the bound"
+    );
 }
 
 /// Instructions of a request with the fields that the second closure gives, at a gateway of the first; `None` where that

@@ -4,7 +4,7 @@
 use gatelatch::token::AuthenticationMethods;
 use serde_json::json;
 
-use crate::instructions::{JOBS, each_request, print};
+use crate::instructions::{JOBS, at_most, each_request};
 use crate::password_factors;
 use crate::provider_sign_in::{come_back, session, visit};
 use crate::support::{ScriptedProvider, Upstream, gateway, hash, sign_in};
@@ -37,13 +37,10 @@ fn a_session_of_a_provider_costs_as_much_as_one_of_the_user_list() {
     };
     let with_provider = each_request(&build, &|_| of_provider.clone());
     let with_provider = with_provider.expect("what the other one was measured with");
-    let ratio = with_provider as f64 / local as f64;
-    print(&format!(
-        "{with_provider} instructions with the session of a provider, {local} with one of the user list: {ratio:.3}"
-    ));
-    assert!(
-        with_provider * 100 <= local * BOUND,
-        "{with_provider} instructions where a session of the user list takes {local}: {ratio:.3}"
+    at_most(
+        BOUND,
+        ("with the session of a provider", with_provider),
+        ("with one of the user list", local),
     );
 }
 
@@ -60,12 +57,9 @@ fn a_session_with_two_factors_costs_as_much_as_one_with_a_password() {
         return;
     };
     let both = each(password_factors::with_code()).expect("what the other one was measured with");
-    let ratio = both as f64 / alone as f64;
-    print(&format!(
-        "{both} instructions with a session of two factors, {alone} with one of a password: {ratio:.3}"
-    ));
-    assert!(
-        both * 100 <= alone * FACTORS_BOUND,
-        "{both} instructions where a session of a password takes {alone}: {ratio:.3}"
+    at_most(
+        FACTORS_BOUND,
+        ("with a session of two factors", both),
+        ("with one of a password", alone),
     );
 }
