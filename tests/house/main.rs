@@ -6,6 +6,7 @@
 )]
 
 mod circles;
+mod lock_files;
 
 use std::collections::BTreeMap;
 use std::fs;
