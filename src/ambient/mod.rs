@@ -1,6 +1,7 @@
 //! The only doors to the clock, to chance and to the priority of a thread. Everything else takes time and randomness as
 //! arguments.
 
+mod memory;
 mod priority;
 mod ticker;
 

@@ -13,10 +13,15 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::memory;
+
 /// How coarse deadlines are.
 pub const TICK: Duration = Duration::from_millis(100);
 
 const TICKS_A_SECOND: u64 = 10;
+
+/// How often freed memory is given back while anything is armed.
+const GIVE_BACK_EVERY: u64 = TICKS_A_SECOND / 2;
 
 /// A deadline that is not armed.
 const NEVER: u64 = u64::MAX;
@@ -81,6 +86,7 @@ impl Ticker {
     /// Lets time pass, for ever. It sleeps without any timer while no deadline is armed.
     pub async fn run(self) {
         let mut last = Instant::now();
+        let mut given_back = 0;
         loop {
             if self.shared.armed.get() == 0 {
                 self.shared.asleep.set(true);
@@ -94,6 +100,10 @@ impl Ticker {
             let ticks = u32::try_from(ticks).unwrap_or(u32::MAX).max(1);
             last += TICK * ticks;
             self.shared.advance(u64::from(ticks));
+            if self.ticks() >= given_back + GIVE_BACK_EVERY {
+                given_back = self.ticks();
+                memory::give_back();
+            }
         }
     }
 
