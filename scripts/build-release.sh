@@ -5,8 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'END'
-usage: scripts/build-release.sh [--pgo] [--cpu LEVEL] [--out FOLDER]
-       scripts/build-release.sh --verify [--cpu LEVEL]
+usage: scripts/build-release.sh [--pgo | --no-pgo] [--profile NAME] [--cpu LEVEL] [--out FOLDER]
+       scripts/build-release.sh --verify [--profile NAME] [--cpu LEVEL]
 
 Builds the release profile (LTO over everything, one codegen unit) as a static binary for this machine's
 architecture, and writes FOLDER (default: dist) with
@@ -17,18 +17,23 @@ architecture, and writes FOLDER (default: dist) with
   LICENSE, licenses/          the project's own, and those of the embedded files
   man/, completions/          the manual pages, and the completions for bash, zsh and fish
 
-  --pgo         let a load train the optimiser first: three times the build time. Without an `llvm-profdata` that
-                reads the compiler's profiles it says so, and builds without. It comes with
-                `rustup component add llvm-tools`, or with Debian's package `llvm-N` of the compiler's LLVM version.
-  --cpu LEVEL   use the instructions of e.g. x86-64-v3; such a binary does not run on older processors.
-                Default: every processor of the architecture.
-  --out FOLDER  where to write.
-  --verify      build twice, from two copies of the tree in two folders, and compare the bytes. Not with --pgo: a
-                trained build is as reproducible as its profile, which no two runs of a load make alike.
+A load trains the optimiser first (PGO), which takes three times as long as a build without and makes the binary of
+BENCHMARKS.md. That takes an `llvm-profdata` that reads the compiler's profiles: it comes with
+`rustup component add llvm-tools`, or with Debian's package `llvm-N` of the compiler's LLVM version.
+
+  --pgo           fail where there is none; by default the script says so and builds without
+  --no-pgo        build without
+  --profile NAME  another profile than `release`: `bounded` is built in a part of the time, without training
+  --cpu LEVEL     use the instructions of e.g. x86-64-v3; such a binary does not run on older processors.
+                  Default: every processor of the architecture.
+  --out FOLDER    where to write
+  --verify        build twice, from two copies of the tree in two folders, and compare the bytes. Without PGO: a
+                  trained build is as reproducible as its profile, which no two runs of a load make alike.
 END
 }
 
-pgo=no
+pgo=
+profile=release
 cpu=
 out=dist
 verify=no
@@ -43,13 +48,14 @@ main() {
         return
     fi
     work="$PWD/target/dist"
-    local profile=
-    if [[ $pgo == yes ]]; then
-        profile=$(train) || profile=
-        [[ -n $profile ]] || note "building without a profile"
+    local trained=
+    if [[ $pgo != no && $profile == release ]]; then
+        trained=$(train) || trained=
+        [[ -n $trained || -z $pgo ]] || fail "no training, as --pgo asks for"
+        [[ -n $trained ]] || note "building without training"
     fi
-    build "$PWD" "$work/final" ${profile:+"-Cprofile-use=$profile"}
-    collect "$work/final/$target/release/gatelatch"
+    build "$PWD" "$work/final" ${trained:+"-Cprofile-use=$trained"}
+    collect "$work/final/$target/$profile/gatelatch"
     stands_alone "$out/gatelatch"
 }
 
@@ -57,6 +63,8 @@ read_arguments() {
     while [[ $# -gt 0 ]]; do
         case $1 in
             --pgo) pgo=yes ;;
+            --no-pgo) pgo=no ;;
+            --profile) profile=${2:?--profile needs a name}; shift ;;
             --verify) verify=yes ;;
             --cpu) cpu=${2:?--cpu needs a level, such as x86-64-v3}; shift ;;
             --out) out=${2:?--out needs a folder}; shift ;;
@@ -67,6 +75,9 @@ read_arguments() {
     done
     if [[ $pgo == yes && $verify == yes ]]; then
         fail "--verify is of builds without --pgo"
+    fi
+    if [[ $pgo == yes && $profile != release ]]; then
+        fail "--pgo is of the profile \`release\`"
     fi
 }
 
@@ -96,7 +107,7 @@ build() {
         cd "$source"
         CARGO_ENCODED_RUSTFLAGS="${encoded%$'\x1f'}" CARGO_TARGET_DIR="$folder" \
             CFLAGS="-ffile-prefix-map=${CARGO_HOME:-$HOME/.cargo}=/cargo -ffile-prefix-map=$folder=/target" \
-            cargo build --release --locked --bin gatelatch --target "$target" >&2
+            cargo build --profile "$profile" --locked --bin gatelatch --target "$target" >&2
     )
 }
 
@@ -108,7 +119,7 @@ train() {
     mkdir -p "$raw"
     build "$PWD" "$work/counting" "-Cprofile-generate=$raw" || return 1
     note "training"
-    python3 scripts/bench/train.py "$work/counting/$target/release/gatelatch" >&2 || return 1
+    python3 scripts/bench/train.py "$work/counting/$target/$profile/gatelatch" >&2 || return 1
     "$profdata" merge -o "$work/gatelatch.profdata" "$raw" >&2 || return 1
     echo "$work/gatelatch.profdata"
 }
@@ -180,8 +191,8 @@ build_twice() {
         git ls-files -z | tar --create --null --files-from=- | tar --extract --directory "$scratch/$each"
         build "$scratch/$each" "$scratch/$each/target"
     done
-    sha256sum "$scratch"/{one,another/folder}"/target/$target/release/gatelatch"
-    if ! cmp "$scratch"/{one,another/folder}"/target/$target/release/gatelatch"; then
+    sha256sum "$scratch"/{one,another/folder}"/target/$target/$profile/gatelatch"
+    if ! cmp "$scratch"/{one,another/folder}"/target/$target/$profile/gatelatch"; then
         fail "two builds of the same source differ"
     fi
     note "two builds from two folders are the same, byte for byte"

@@ -1,4 +1,4 @@
-"""Load: wrk for HTTP/1.1, h2load for h2c. Both share the service's core."""
+"""Load: wrk for HTTP/1.1, h2load for HTTP/2. Both share the service's core."""
 
 import re
 import subprocess
@@ -12,10 +12,11 @@ local tokens, made, at = {}, {}, 0
 for line in io.lines("@TOKENS@") do tokens[#tokens + 1] = line end
 local head, tail
 local function around(padding)
-  head = "GET " .. wrk.path .. " HTTP/1.1\\r\\nHost: @HOST@\\r\\nAuthorization: Bearer "
+  head = "@METHOD@ " .. wrk.path .. " HTTP/1.1\\r\\nHost: @HOST@\\r\\nAuthorization: Bearer "
   tail = "\\r\\nAccept: application/json\\r\\nAccept-Encoding: gzip\\r\\nUser-Agent: bench/1.0" .. padding .. "\\r\\n"
   if @CLOSE@ then tail = tail .. "Connection: close\\r\\n" end
-  tail = tail .. "\\r\\n"
+  if @BODY@ > 0 then tail = tail .. "Content-Length: @BODY@\\r\\n" end
+  tail = tail .. "\\r\\n" .. string.rep("x", @BODY@)
 end
 function init()
   around("")
@@ -51,22 +52,23 @@ class Sample:
 
 
 class Wrk:
-    """Requests in a closed loop, with tokens from a list in turn."""
+    """Requests in a closed loop, with tokens from a list in turn. With a `body` of so many bytes they are POST."""
 
-    def __init__(self, scratch, name, tokens, path="/small", connections=64, close=False):
+    def __init__(self, scratch, name, tokens, path="/small", connections=64, close=False, body=0, scheme="http"):
         listed, self.script = f"{scratch}/{name}.tokens", f"{scratch}/{name}.lua"
         with open(listed, "w") as out:
             out.write("\n".join(tokens) + "\n")
         text = SCRIPT.replace("@TOKENS@", listed).replace("@HOST@", HOST).replace("@CLOSE@", str(close).lower())
+        text = text.replace("@METHOD@", "POST" if body else "GET").replace("@BODY@", str(body))
         with open(self.script, "w") as out:
             out.write(text)
-        self.path, self.connections = path, connections
+        self.path, self.connections, self.scheme = path, connections, scheme
 
     def run(self, peer, seconds):
         before = peer.process.cpu()
         done = subprocess.run(
             ["wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "-s", self.script,
-             f"http://127.0.0.1:{peer.port}{self.path}"],
+             f"{self.scheme}://127.0.0.1:{peer.port}{self.path}"],
             capture_output=True, text=True, timeout=seconds + 60, preexec_fn=pin("load"))
         cpu = peer.process.cpu() - before
         found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
@@ -78,16 +80,16 @@ class Wrk:
 
 
 class H2load:
-    """h2c with prior knowledge, eight streams a connection, one token."""
+    """HTTP/2, in the clear with prior knowledge; eight streams a connection, one token."""
 
-    def __init__(self, token, path="/small", connections=64):
-        self.token, self.path, self.connections = token, path, connections
+    def __init__(self, token, path="/small", connections=64, scheme="http"):
+        self.token, self.path, self.connections, self.scheme = token, path, connections, scheme
 
     def run(self, peer, seconds):
         before = peer.process.cpu()
         done = subprocess.run(
             ["h2load", "-t1", f"-c{self.connections}", "-m8", f"--duration={seconds}",
-             "-H", f"Authorization: Bearer {self.token}", f"http://127.0.0.1:{peer.port}{self.path}"],
+             "-H", f"Authorization: Bearer {self.token}", f"{self.scheme}://127.0.0.1:{peer.port}{self.path}"],
             capture_output=True, text=True, timeout=seconds + 60, preexec_fn=pin("load"))
         cpu = peer.process.cpu() - before
         good = re.search(r"status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", done.stdout)
@@ -95,6 +97,28 @@ class H2load:
             raise Failed(f"h2load failed at {peer.name}: {done.stdout}{done.stderr}")
         peer.process.forget_log()
         return Sample(int(good.group(1)), seconds, cpu, bad=sum(int(good.group(n)) for n in (2, 3, 4)))
+
+
+class Paced:
+    """HTTP/1.1 at a fixed rate, over 64 connections."""
+
+    def __init__(self, token, rate, connections=64):
+        self.token, self.rate, self.connections = token, rate, connections
+
+    def run(self, peer, seconds):
+        before, requests = peer.process.cpu(), self.rate * seconds
+        done = subprocess.run(
+            ["h2load", "--h1", "-t1", f"-c{self.connections}", f"-n{requests}", f"--rps={self.rate // self.connections}",
+             "-H", f"Authorization: Bearer {self.token}", f"http://127.0.0.1:{peer.port}/small"],
+            capture_output=True, text=True, timeout=seconds * 5 + 60, preexec_fn=pin("load"))
+        cpu = peer.process.cpu() - before
+        taken = re.search(r"finished in ([\d.]+)(ms|s),", done.stdout)
+        good = re.search(r"status codes: (\d+) 2xx", done.stdout)
+        if not taken or not good:
+            raise Failed(f"h2load failed at {peer.name}: {done.stdout}{done.stderr}")
+        peer.process.forget_log()
+        duration, answered = float(taken.group(1)) / (1000 if taken.group(2) == "ms" else 1), int(good.group(1))
+        return Sample(answered, duration, cpu, bad=requests - answered)
 
 
 def exactly(peer, token, requests, connections=16):

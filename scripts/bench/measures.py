@@ -4,6 +4,7 @@ import http.client
 import random
 import re
 import socket
+import ssl
 import statistics
 import subprocess
 import time
@@ -11,7 +12,7 @@ import time
 import load
 import tokens
 from machine import Failed, peak_of
-from peers import rules
+from peers import passes_on, rules
 
 PEERS = ["haproxy-jwt", "haproxy-plain", "nginx-plain", "gatelatch"]
 PAIR = ["haproxy-jwt", "gatelatch"]
@@ -42,8 +43,8 @@ def condense(taken, base):
     return figures
 
 
-def side_by_side(stage, plan, names, of_load):
-    peers = [stage.start(name) for name in names]
+def side_by_side(stage, plan, names, of_load, **options):
+    peers = [stage.start(name, **options) for name in names]
     try:
         return interleaved(plan, {peer.name: of_load for peer in peers}, peers)
     finally:
@@ -81,6 +82,32 @@ def connections(stage, plan):
 
 def h2c(stage, plan):
     return side_by_side(stage, plan, PAIR, load.H2load(tokens.warm()[1]))
+
+
+def tls(stage, plan):
+    return side_by_side(stage, plan, PAIR, load.Wrk(stage.scratch, "tls", tokens.warm(), scheme="https"), tls=True)
+
+
+def tls_h2(stage, plan):
+    return side_by_side(stage, plan, PAIR, load.H2load(tokens.warm()[1], scheme="https"), tls=True)
+
+
+def upload(stage, plan):
+    """CPU a request with a body of 1 MB. A few tokens: wrk keeps each request ready."""
+    wrk = load.Wrk(stage.scratch, "upload", tokens.warm()[:4], path="/upload", connections=8, body=1 << 20)
+    return side_by_side(stage, plan, PAIR, wrk)
+
+
+def limit(stage, plan):
+    """Beside a proxy on the same hyper that only passes on."""
+    if not passes_on():
+        raise Failed("run `cargo bench --bench passes_on --no-run` first")
+    return side_by_side(stage, plan, [*PAIR, "passes-on"], load.Wrk(stage.scratch, "limit", tokens.warm()))
+
+
+def paced(stage, plan):
+    """CPU a request below full load: so many requests a second."""
+    return side_by_side(stage, plan, PAIR, load.Paced(tokens.warm()[1], rate=20_000))
 
 
 def algorithms(stage, plan):
@@ -171,16 +198,44 @@ def memory(stage, plan):
     return found
 
 
-def idle_connections(peer, count):
-    head = f"GET /small HTTP/1.1\r\nHost: {load.HOST}\r\nAuthorization: Bearer {tokens.warm()[1]}\r\n\r\n".encode()
+def waiting(stage, plan):
+    """Bytes resident for each connection that waits or rests, with its connection to the service: a request whose answer does
+    not come, an event stream and a WebSocket on which nothing comes, and an idle TLS connection."""
+    found = {}
+    upgrade = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+    kinds = {"wait": ("/wait", "", None, False), "sse": ("/sse", "", 200, False), "websocket": ("/ws", upgrade, 101, False),
+             "tls": ("/other", "", 200, True)}
+    port, service = stage.silent_service()
+    try:
+        for kind, (path, fields, status, encrypted) in kinds.items():
+            found[kind] = {}
+            for name in PAIR:
+                peer = stage.start(name, tls=encrypted, upstream=port)
+                try:
+                    scheme = "https" if encrypted else "http"
+                    load.Wrk(stage.scratch, "waiting", tokens.warm(), path="/other", scheme=scheme).run(peer, 1)
+                    found[kind][name] = idle_connections(peer, min(plan.idle, 1000), path, fields, status, encrypted)
+                finally:
+                    stage.stop([peer.process])
+    finally:
+        stage.stop([service])
+    return found
+
+
+def idle_connections(peer, count, path="/small", fields="", status=200, encrypted=False):
+    head = f"GET {path} HTTP/1.1\r\nHost: {load.HOST}\r\nAuthorization: Bearer {tokens.warm()[1]}\r\n{fields}\r\n".encode()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     before, opened = settled(peer), []
     try:
         for _ in range(count):
             client = socket.create_connection(("127.0.0.1", peer.port), 10)
+            client = context.wrap_socket(client) if encrypted else client
             opened.append(client)
             client.sendall(head)
-            if not client.recv(4096).startswith(b"HTTP/1.1 200"):
-                raise Failed(f"{peer.name} did not answer 200 at connection {len(opened)}")
+            if status and not client.recv(4096).startswith(f"HTTP/1.1 {status}".encode()):
+                raise Failed(f"{peer.name} did not answer {status} at connection {len(opened)}")
         after = settled(peer)
     finally:
         for client in opened:
@@ -256,7 +311,8 @@ def counted(listed, requests):
 
 MEASURES = {
     "warm": warm, "cold": cold, "instructions": instructions, "syscalls": syscalls, "close": close, "bodies": bodies,
-    "h2c": h2c, "connections": connections, "memory": memory, "algorithms": algorithms, "rules": rule_counts,
+    "h2c": h2c, "tls": tls, "tls-h2": tls_h2, "upload": upload, "paced": paced, "limit": limit, "connections": connections,
+    "memory": memory, "waiting": waiting, "algorithms": algorithms, "rules": rule_counts,
     "users": user_counts,
 }
 

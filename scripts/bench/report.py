@@ -17,7 +17,11 @@ def cpu_rows(found):
             ("warm", "CPU a request, 64 connections, 1,000 tokens", "≤ 0.60"),
             ("cold", "the same, each token seen for the first time", "≤ 0.70"),
             ("close", "`Connection: close`", "≤ 0.90"),
-            ("h2c", "h2c, 8 streams a connection", "≤ 1.0")):
+            ("h2c", "h2c, 8 streams a connection", "≤ 1.0"),
+            ("tls", "TLS, HTTP/1.1", "≤ 0.70"),
+            ("tls-h2", "TLS, HTTP/2, 8 streams a connection", "≤ 0.75"),
+            ("upload", "a request with a body of 1 MB", "≤ 0.90"),
+            ("paced", "20,000 requests a second", "≤ 1.00")):
         if name in found:
             yield what, *beside(found[name], "cpu_us"), goal
     for size, what, goal in (("10240", "10 KB bodies", "≤ 0.65"), ("1048576", "1 MB bodies", "≤ 1.0")):
@@ -29,6 +33,12 @@ def cpu_rows(found):
         if "warm" in found:
             other = found["warm"][peer]
             yield f"for comparison: {peer}, without any check", f"{other['cpu_us']:.1f} µs", f"**{other['cpu_us_ratio']:.2f}**", ""
+
+
+    if "limit" in found:
+        other = found["limit"]["passes-on"]
+        yield ("for comparison: a proxy on the same hyper that only passes on", f"{other['cpu_us']:.1f} µs",
+               f"**{other['cpu_us_ratio']:.2f}**", "")
 
 
 def beside(peers, key):
@@ -44,6 +54,14 @@ def cost_rows(found):
             ("memory", "bytes_a_connection", "bytes an idle keep-alive connection", "≤ 5,000")):
         if name in found:
             ours, theirs = found[name]["gatelatch"][key], found[name]["haproxy-jwt"][key]
+            yield what, f"{ours:,}", f"HAProxy {theirs:,}", goal
+    for kind, what, goal in (
+            ("wait", "bytes a request that waits for its service", "≤ 16,000"),
+            ("sse", "bytes an event stream that rests", "≤ 16,000"),
+            ("websocket", "bytes a WebSocket that rests", "≤ 6,000"),
+            ("tls", "bytes an idle TLS connection", "≤ 9,300")):
+        if kind in found.get("waiting", {}):
+            ours, theirs = (found["waiting"][kind][peer]["bytes_a_connection"] for peer in ("gatelatch", "haproxy-jwt"))
             yield what, f"{ours:,}", f"HAProxy {theirs:,}", goal
     if "memory" in found:
         ours, theirs = (found["memory"][peer]["rss_idle"] for peer in ("gatelatch", "haproxy-jwt"))
@@ -61,7 +79,7 @@ def scale_rows(found):
             low, high = figures["cpu_us_ratio_range"]
             yield (f"{int(count):,} rules", f"{figures['cpu_us']:.1f} µs",
                    f"**{figures['cpu_us_ratio']:.2f}** ({low:.2f}–{high:.2f}) of 10 rules", "flat")
-    goals = {"100000": "start and reload < 1 s", "1000000": "works"}
+    goals = {"100000": "start and reload < 1 s", "1000000": "≤ 5 s, ≤ 500 MB"}
     for count, figures in found.get("users", {}).items():
         yield (f"{int(count):,} users", f"start {figures['start_s']:.2f} s, reload {figures['reload_s']:.2f} s",
                f"{megabytes(figures['rss'])} at rest, {megabytes(figures['peak'])} at most", goals.get(count, ""))

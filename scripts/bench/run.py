@@ -37,7 +37,7 @@ from peers import Stage
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "bench"
 PACKAGES = {"haproxy": "haproxy", "nginx": "nginx-light", "wrk": "wrk", "h2load": "nghttp2-client", "strace": "strace",
-            "valgrind": "valgrind"}
+            "valgrind": "valgrind", "openssl": "openssl"}
 EXTRA = ["decisions", "storm"]
 
 

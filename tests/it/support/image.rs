@@ -31,7 +31,7 @@ pub struct Image {
     pub labels: Vec<String>,
     /// The files of an image that was built.
     pub built: Option<PathBuf>,
-    /// What the build installs: mode, source and place in the image.
+    /// What the build installs: mode, source and place in the image. What `scripts/build-release.sh` makes is in `/dist`.
     installed: Vec<(u32, String, String)>,
 }
 
@@ -138,6 +138,9 @@ impl Image {
                 libraries(binary)
                     .iter()
                     .for_each(|library| copy_into(root, library));
+            } else if source.ends_with("/THIRD-PARTY.md") {
+                let script = repository().join("scripts/sbom.py");
+                output(Command::new(script).arg("--licences").arg(&place));
             } else {
                 fs::copy(repository().join(source), &place).unwrap();
             }
