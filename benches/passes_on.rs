@@ -1,7 +1,7 @@
 //! The limit of what is built on hyper: a proxy that only passes on, without log, checks, limits or a field of its own.
 //!
 //! Not a benchmark by itself: `scripts/bench/run.py` starts it as one of the peers, where `cargo bench --bench passes_on
-//! --no-run` has built it. `passes_on LISTEN UPSTREAM` takes two addresses.
+//! --no-run` has built it. `passes_on LISTEN UPSTREAM` takes two IPv4 addresses.
 
 use std::cell::RefCell;
 use std::env::args;
@@ -14,7 +14,7 @@ use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1 as server;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{LocalSet, spawn_local};
 
 #[global_allocator]
@@ -46,7 +46,8 @@ impl Upstream {
         if let Some(sender) = free {
             return Ok(sender);
         }
-        let stream = TcpStream::connect(self.address).await;
+        let stream = TcpSocket::new_v4().expect("a socket");
+        let stream = stream.connect(self.address).await;
         let stream = stream.expect("the service listens");
         stream.set_nodelay(true).expect("a connected socket");
         let (sender, connection) = client::handshake(TokioIo::new(stream)).await?;
@@ -79,7 +80,7 @@ async fn serve(listen: SocketAddr, address: SocketAddr) {
 fn main() {
     let addresses: Vec<SocketAddr> = args().filter_map(|word| word.parse().ok()).collect();
     let [listen, address] = addresses[..] else {
-        println!("passes_on LISTEN UPSTREAM: for scripts/bench/run.py");
+        // `cargo bench` runs it with none
         return;
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

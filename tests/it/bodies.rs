@@ -428,10 +428,8 @@ fn a_connection_is_kept_behind_trailers() {
         for number in 0..3 {
             let Some(head) = wire.head() else { return };
             assert!(head.starts_with("GET /a "), "{head}");
-            wire.say(&format!(
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Number\r\n\r\n\
-                 2\r\nyo\r\n0\r\nX-Number: {number}\r\n\r\n",
-            ));
+            wire.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Number\r\n\r\n");
+            wire.say(format!("2\r\nyo\r\n0\r\nX-Number: {number}\r\n\r\n"));
         }
     });
     let gateway = gateway(OPEN).upstream(upstream.address).start();
