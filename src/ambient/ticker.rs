@@ -20,8 +20,11 @@ pub const TICK: Duration = Duration::from_millis(100);
 
 const TICKS_A_SECOND: u64 = 10;
 
-/// How often freed memory is given back while anything is armed.
+/// How often freed memory is given back.
 const GIVE_BACK_EVERY: u64 = TICKS_A_SECOND / 2;
+
+/// How long the ticker goes on without a deadline: the allocator keeps what has been free for less than a second.
+const LINGER: u64 = 2 * TICKS_A_SECOND;
 
 /// A deadline that is not armed.
 const NEVER: u64 = u64::MAX;
@@ -34,7 +37,7 @@ pub struct Ticker {
 
 #[derive(Default)]
 struct Shared {
-    /// Ticks since the start. It stands still while nothing is armed.
+    /// Ticks since the start. It stands still where nothing was armed for a while.
     now: Cell<u64>,
     armed: Cell<usize>,
     asleep: Cell<bool>,
@@ -83,12 +86,15 @@ impl Ticker {
         }
     }
 
-    /// Lets time pass, for ever. It sleeps without any timer while no deadline is armed.
+    /// Lets time pass, for ever, and gives freed memory back. It sleeps without any timer where no deadline was armed for a
+    /// while.
     pub async fn run(self) {
         let mut last = Instant::now();
-        let mut given_back = 0;
+        let (mut given_back, mut armed_at) = (0, 0);
         loop {
-            if self.shared.armed.get() == 0 {
+            if self.shared.armed.get() > 0 {
+                armed_at = self.ticks();
+            } else if self.ticks() > armed_at + LINGER {
                 self.shared.asleep.set(true);
                 self.shared.wake.notified().await;
                 self.shared.asleep.set(false);
@@ -107,7 +113,7 @@ impl Ticker {
         }
     }
 
-    /// How many ticks have passed. It stands still while nothing is armed.
+    /// How many ticks have passed. It stands still where nothing was armed for a while.
     pub fn ticks(&self) -> u64 {
         self.shared.now.get()
     }
@@ -242,8 +248,10 @@ mod tests {
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
             let ticker = Ticker::new();
+            ticker.shared.now.set(LINGER + 1);
             tokio::task::spawn_local(ticker.clone().run());
             tokio::task::yield_now().await;
+            assert!(ticker.shared.asleep.get());
             let deadline = ticker.deadline();
             deadline.arm(Duration::from_millis(1));
             deadline.passed().await;

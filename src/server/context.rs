@@ -12,7 +12,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::capacity::Room;
 use super::rejections::Rejections;
-use super::release_memory::MemoryReleaser;
 use super::stream::Stream;
 use super::terms::Terms;
 use super::tls::ListenerTls;
@@ -43,7 +42,6 @@ pub(super) struct Context {
     pub(super) gateway: Rc<Worker>,
     pub(super) ticker: Ticker,
     pub(super) rejections: Rejections,
-    pub(super) memory_releaser: MemoryReleaser,
     tls: Option<Arc<ListenerTls>>,
     /// Those of the connection that was accepted last.
     terms: RefCell<Option<Rc<Terms>>>,
@@ -73,7 +71,6 @@ impl Context {
             rejections: Rejections::new(Rc::clone(&gateway)),
             gateway,
             ticker,
-            memory_releaser: MemoryReleaser::default(),
             tls,
             terms: RefCell::default(),
             turned_away: TurnedAway::default(),
@@ -171,7 +168,6 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.all_open.fetch_sub(1, Ordering::Relaxed);
         self.0.open.set(self.0.open.get() - 1);
-        self.0.memory_releaser.released_one();
         self.0.closed.notify_one();
     }
 }

@@ -226,7 +226,6 @@ async fn wait<F: Future<Output = FoundAnswer>>(
     clock: &ConnectionClock,
     context: &Context,
 ) -> Option<Ended> {
-    context.memory_releaser.released_one();
     let _parked = context.gateway.shard().parked_connections().hold();
     clock.wait();
     poll_fn(|cx| {

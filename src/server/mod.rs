@@ -24,7 +24,6 @@ mod password_change;
 mod prefixed;
 mod proxy_protocol;
 mod rejections;
-mod release_memory;
 mod reload;
 mod reseal;
 mod retired_snapshots;

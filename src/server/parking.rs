@@ -22,7 +22,6 @@ pub(super) enum Woken {
 /// Waits until a connection that rests has something to say. A drain, or the end of its terms, ends it at once: it is
 /// not the connection of a client whose next request is on its way.
 pub(super) async fn park(stream: &mut Stream, clock: &ConnectionClock, context: &Context) -> Woken {
-    context.memory_releaser.released_one();
     let _parked = context.gateway.shard().parked_connections().hold();
     poll_fn(|cx| {
         if stream.poll_readable(cx).is_ready() {

@@ -57,8 +57,6 @@ pub(super) fn run(
         if let Some(watchdog) = watchdog {
             spawn_local(watchdog.run());
         }
-        let trimming = Rc::clone(&context);
-        spawn_local(async move { trimming.memory_releaser.run().await });
         accept_all(listeners, &context, &end.stop).await?;
         let _ = end
             .cut
