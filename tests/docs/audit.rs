@@ -98,7 +98,7 @@ fn events(folder: &Path, all: &mut BTreeSet<String>) {
             }
         }
         if is_maker {
-            all.extend(found(r#"\b(?:record\(|of\(record, )"([a-z_]+)""#, &code));
+            all.extend(found(r#"(?:record\(|of\(record, )"([a-z_]+)""#, &code));
         }
     }
 }
