@@ -125,7 +125,7 @@ codes! {
     RecursiveMethod = "recursive-method",
     /// A role that no user has.
     UnusedRole = "unused-role",
-    /// A user whom no rule admits.
+    /// A user to whom signing in opens nothing.
     LockedOutUser = "locked-out-user",
     /// The same secret in two places.
     SharedSecret = "shared-secret",

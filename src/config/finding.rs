@@ -203,7 +203,9 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     if OTHER_ALGORITHMS.contains(&&*folded) {
         return None;
     }
-    let allowed = (word.chars().count() / 3).max(1);
+    // something of the word is right: one letter for another is no slip
+    let length = word.chars().count();
+    let allowed = (length / 3).max(1).min(length.saturating_sub(1));
     let distance = |name: &str| {
         let begins = folded.len() >= 3
             && name.len() >= 3

@@ -260,7 +260,12 @@ mod tests {
     use super::*;
 
     fn expand(text: &str) -> Result<String, String> {
-        let environment = [("A", "1"), ("EMPTY", ""), ("BOTH", "environment")];
+        let environment = [
+            ("A", "1"),
+            ("EMPTY", ""),
+            ("BOTH", "environment"),
+            ("_", "/bin/sh"),
+        ];
         let environment = environment
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
@@ -312,6 +317,10 @@ mod tests {
             (
                 "${EMTPY}",
                 "the variable `EMTPY` is not set; did you mean `EMPTY`?",
+            ),
+            (
+                "${S}",
+                "the variable `S` is not set; set it in the environment or in `conf/.env`, or write",
             ),
             ("${A", "`${` is not closed"),
             ("${}", "`${…}` does not hold the name of a variable"),

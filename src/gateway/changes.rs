@@ -163,14 +163,15 @@ fn changed_user(
             .to_vec()
     };
     let (old, new) = (keys(before), keys(after));
-    for (event, here, there) in [
-        ("api_key_removed", &old, &new),
-        ("api_key_added", &new, &old),
+    for (told, here, there) in [
+        (record("api_key_removed"), &old, &new),
+        (record("api_key_added"), &new, &old),
     ] {
+        let told = told.text("user", name);
         let only = here
             .iter()
             .filter(|key| !there.iter().any(|other| other.digest == key.digest));
-        records.extend(only.map(|key| record(event).text("user", name).text("key", &key.name)));
+        records.extend(only.map(|key| told.clone().text("key", &key.name)));
     }
     records
 }

@@ -126,7 +126,8 @@ async fn answer(
     record.upstream_answered(asked, forwarded.server);
     let answer = answered(forwarded.outcome?, downstream)?;
     if document {
-        Box::pin(read_document(pinned, index, answer)).await
+        let is_head = record.facts.method == Method::HEAD;
+        Box::pin(read_document(pinned, (index, is_head), answer)).await
     } else {
         Ok(answer)
     }
@@ -169,14 +170,19 @@ fn answered(sent: UpstreamReply, downstream: Option<Box<Downstream>>) -> Result<
     }
 }
 
-async fn read_document(pinned: &Pinned, index: usize, answer: Answer) -> Result<Answer, Rejection> {
+async fn read_document(
+    pinned: &Pinned,
+    (index, is_head): (usize, bool),
+    answer: Answer,
+) -> Result<Answer, Rejection> {
     let Answer::Forwarded(response) = answer else {
         return Ok(answer);
     };
     let Snapshot {
         services, portal, ..
     } = &*pinned.snapshot;
-    let read = document::read(response, &services[index], &portal.login_path()).await?;
+    let (service, login) = (&services[index], portal.login_path());
+    let read = document::read(response, is_head, service, &login).await?;
     Ok(Answer::Document(Box::new(read)))
 }
 

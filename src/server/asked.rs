@@ -1,9 +1,9 @@
 //! What a request says about its connection, and about how its answer is framed.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, TE};
+use http::header::{CONNECTION, CONTENT_LENGTH, TE};
 use http::{HeaderValue, Method, Request, Response, Version};
-use http_body::Body as _;
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::task::yield_now;
@@ -77,11 +77,22 @@ impl Asked {
 
     /// Says where no other answer follows on this connection, and returns whether that is so as far as it is known before
     /// hyper has read the body (RFC 9112, section 9.6).
-    pub(super) fn settle<B>(self, response: &mut Response<B>, is_own: bool, ends: bool) -> bool {
+    pub(super) fn settle<B: Body>(
+        self,
+        response: &mut Response<B>,
+        is_own: bool,
+        ends: bool,
+    ) -> bool {
         let is_old = self.version == Version::HTTP_10;
+        // the end of the connection is that of the answer (RFC 9112, section 6.3)
+        let is_unmeasured = || {
+            !self.is_head
+                && !response.headers().contains_key(CONTENT_LENGTH)
+                && response.body().size_hint().exact().is_none()
+        };
         let is_last = ends
             || !self.persists
-            || is_old && self.has_body && is_own
+            || is_old && (self.has_body && is_own || is_unmeasured())
             || response.extensions().get::<LeavesRequestUnread>().is_some();
         if is_last {
             if is_old {

@@ -1,7 +1,7 @@
 //! Forward-auth: the original request that another proxy describes.
 //!
-//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-OriginalRequest-Method` and
-//! `X-OriginalRequest-URL`, Envoy by the path of the check request. A client can send the fields of one kind through a proxy
+//! Traefik and Caddy describe it in `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri`, nginx in `X-Original-Method` and
+//! `X-Original-URL`, Envoy by the path of the check request. A client can send the fields of one kind through a proxy
 //! that writes the other, so only one kind may be there.
 
 use std::fmt;
@@ -31,7 +31,7 @@ pub enum ForwardAuthHeaders {
     Either,
     /// `X-Forwarded-*`; others are ignored.
     Forwarded,
-    /// `X-OriginalRequest-*`, whatever else is there.
+    /// `X-Original-*`, whatever else is there.
     Original,
 }
 

@@ -65,6 +65,23 @@ fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
+/// The one family has no addresses of the other, and 0 is a port that nobody has yet.
+#[test]
+fn operators_are_served_beside_clients() {
+    for (clients, operators) in [
+        ("[::]:9900", "127.0.0.1:9900"),
+        ("127.0.0.2:9900", "127.0.0.1:9900"),
+        ("0.0.0.0:9901", "127.0.0.1:9900"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("0.0.0.0:9900", "off"),
+    ] {
+        let server = format!(
+            "server: {{ listen: '{clients}' }}\nadmin: {{ listen: '{operators}' }}\n{SMALLEST}"
+        );
+        assert_eq!(config(&server, "users:").server.listen, [tcp(clients)]);
+    }
+}
+
 #[test]
 fn everything_but_services_has_a_default() {
     let config = config(SMALLEST, "users:");

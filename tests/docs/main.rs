@@ -24,6 +24,7 @@
     reason = "a test ends where something is missing"
 )]
 
+mod audit;
 mod block;
 mod commands;
 mod configuration;

@@ -262,6 +262,58 @@ fn an_operator_who_lifts_a_lockout_is_recorded() {
 }
 
 #[test]
+fn sessions_that_an_operator_ends_and_wrong_secrets_of_programs_are_recorded() {
+    let token = "an-admin-token-of-32-characters!";
+    let clients = "clients: [{ id: api, secret_file: secret }]";
+    let builder = audited(SERVICES).auth(clients).prepare(|folder| {
+        fs::write(
+            folder.join("secret"),
+            "0123456789abcdef-of-programs-0123456789",
+        )
+        .unwrap();
+    });
+    let whole = builder.config().replace(
+        "admin: { listen:",
+        "admin: { token: \"${ADMIN_TOKEN}\", listen:",
+    );
+    let gateway = builder.whole(&whole).variable("ADMIN_TOKEN", token).start();
+    tokens(&gateway, "carl");
+    let end = |body: &str| {
+        let fields = format!(
+            "Host: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            gateway.admin,
+            body.len()
+        );
+        send(
+            gateway.admin,
+            format!("POST /api/sessions/end HTTP/1.1\r\n{fields}\r\n{body}"),
+        )
+        .status
+    };
+    assert_eq!(end("{\"user\":\"carl\"}"), 200);
+    let body = "client_id=api&client_secret=wrong&token=x";
+    let asked = send(
+        gateway.address,
+        format!(
+            "POST /auth/introspect HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    );
+    assert_eq!(asked.status, 401, "{asked:?}");
+    let ended = record(&gateway, "sessions_ended", any);
+    assert_eq!(
+        (&ended["user"], &ended["ended"]),
+        (&"carl".into(), &1.into())
+    );
+    let failed = record(&gateway, "login", |record| record["outcome"] == "failure");
+    assert_eq!(
+        (&failed["user"], &failed["reason"]),
+        (&"api".into(), &"invalid_client".into())
+    );
+    assert_valid(&records(&gateway));
+}
+
+#[test]
 fn what_a_reload_changes_is_recorded() {
     let (salted, other) = (hash(), hash());
     let users = |lines: &str| format!("users:\n{lines}");

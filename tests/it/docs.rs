@@ -154,6 +154,71 @@ fn a_services_document_says_what_the_rules_ask() {
     }
 }
 
+/// An operation without `security` has that of the document, which one of its own would replace.
+#[test]
+fn what_a_document_asks_as_a_whole_is_asked_beside_the_gateway() {
+    let upstream = Upstream::new(|_| {
+        let document = r#"{"openapi":"3.1.0","security":[{"apiKey":[]},{"own":["a"]}],"paths":{
+            "/jobs":{"get":{},"post":{"security":[]}},"/public/x":{"get":{}},"/closed":{"get":{}}}}"#;
+        answer("application/json", document, "")
+    });
+    let gateway = gateway(SERVICES).upstream(upstream.address).start();
+    let document = gateway.get("/openapi.json", "").json();
+    let shared = json!([{ "apiKey": [] }, { "own": ["a"] }]);
+    assert_eq!(document["security"], shared);
+    let security = |path: &str, method: &str| &document["paths"][path][method]["security"];
+    assert_eq!(
+        security("/jobs", "get"),
+        &json!([{ "apiKey": [], "gatelatch": [] }, { "own": ["a"], "gatelatch": [] }])
+    );
+    assert_eq!(
+        security("/jobs", "post"),
+        &json!([{ "gatelatch": [] }]),
+        "its own list is empty: the service asks for nothing"
+    );
+    for path in ["/public/x", "/closed"] {
+        assert_eq!(security(path, "get"), &Value::Null, "{path}");
+    }
+}
+
+/// RFC 9110, section 9.3.2: fields that only the content tells may be left out, others are those of GET.
+#[test]
+fn head_of_a_document_says_nothing_that_get_does_not_say() {
+    let upstream = Upstream::new(|asked| {
+        let fields = "ETag: \"1\"\r\nLast-Modified: Mon, 30 Nov 2026 00:00:00 GMT\r\nAccept-Ranges: bytes\r\n";
+        let mut said = answer("application/json", DOCUMENT, fields);
+        if !asked.fields("if-none-match").is_empty() {
+            return b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec();
+        }
+        if asked.line().starts_with("HEAD ") {
+            said.truncate(said.len() - DOCUMENT.len());
+        }
+        said
+    });
+    let gateway = gateway(SERVICES).upstream(upstream.address).start();
+    let got = gateway.get("/openapi.json", "If-None-Match: \"1\"\r\n");
+    let mut connection = crate::support::Connection::open(gateway.address);
+    for _ in 0..2 {
+        connection.write("HEAD /openapi.json HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"1\"\r\n\r\n");
+        let head = Answer {
+            status: 200,
+            head: connection.read_head().unwrap(),
+            body: String::new(),
+        };
+        assert!(head.head.starts_with("HTTP/1.1 200 "), "{head:?}");
+        for name in [
+            "content-type",
+            "cache-control",
+            "etag",
+            "last-modified",
+            "accept-ranges",
+        ] {
+            assert_eq!(head.headers(name), got.headers(name), "{name}");
+        }
+        assert_eq!(head.header("content-length"), "", "{head:?}");
+    }
+}
+
 #[test]
 fn a_stripped_mount_is_added_and_swagger_2_is_read_too() {
     let upstream = Upstream::new(|_| {

@@ -297,6 +297,20 @@ export GATELATCH_SECRET_2=retired-secret-0123456789abcdef0123456789
     }
 }
 
+/// `gatelatch token issue --ttl` makes tokens up to `max_lifetime`.
+#[test]
+fn the_former_key_is_kept_for_as_long_as_any_token_may_live() {
+    let upstream = Upstream::saying("hi");
+    let gateway = start_flow(&upstream, "secret_file: token", &[("token", SECRET)]);
+    let (code, out, said) = rotate(gateway.folder(), &[&gateway], &["--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(out.contains("4. after 1day, take the entry out"), "{out}");
+    let (code, out, said) = rotate(gateway.folder(), &[&gateway], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let all = format!("{out}{said}");
+    assert!(all.contains("`auth.token.previous` in 1day: "), "{all}");
+}
+
 #[test]
 fn what_cannot_be_written_is_said_step_by_step() {
     let upstream = Upstream::saying("hi");

@@ -397,6 +397,39 @@ fn an_old_client_gets_an_answer_that_it_can_read() {
     assert_eq!(upstream.only().fields("via"), ["1.0 gatelatch"]);
 }
 
+/// Without a length the end of the connection ends the answer (RFC 9112, section 6.3), whatever the client has asked for.
+#[test]
+fn an_old_client_is_told_that_an_answer_without_a_length_ends_the_connection() {
+    let upstream = Upstream::new(|asked| {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let body = if asked.line().starts_with("HEAD ") {
+            ""
+        } else {
+            "2\r\nhi\r\n0\r\n\r\n"
+        };
+        format!("{head}{body}").into()
+    });
+    let gateway = gateway(OPEN).upstream(upstream.address).start();
+    let ask = |client: &mut crate::support::Connection, method: &str| {
+        client.write(format!(
+            "{method} /a HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+        ));
+    };
+    let mut client = crate::support::Connection::open(gateway.address);
+    ask(&mut client, "HEAD");
+    let head = client.read_head().unwrap().to_lowercase();
+    assert!(head.contains("connection: keep-alive\r\n"), "{head}");
+    ask(&mut client, "GET");
+    let raw = client.read_to_end();
+    let (head, body) = raw.split_once("\r\n\r\n").unwrap();
+    let fields = head.to_lowercase();
+    let said: Vec<&str> = fields
+        .lines()
+        .filter(|line| line.starts_with("connection:"))
+        .collect();
+    assert_eq!((said, body), (vec!["connection: close"], "hi"), "{head}");
+}
+
 #[test]
 fn each_service_reads_a_path_by_its_own_measure() {
     let upstream = Upstream::saying("hi");

@@ -306,7 +306,9 @@ impl Rotation {
     /// The longest that anything but a device cookie, which gives no right, may live that the former key has signed.
     fn longest_life(&self) -> Duration {
         let auth = &self.config.auth;
-        auth.session.max_age.max(auth.token.access_ttl)
+        // what `token issue --ttl` makes lives up to `max_lifetime`
+        let token = auth.token.access_ttl.max(auth.token.max_lifetime);
+        auth.session.max_age.max(token)
     }
 
     /// Which key it is about, and why that one.

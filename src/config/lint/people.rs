@@ -19,7 +19,8 @@ const SHOWN: usize = 10;
 /// To measure each role against each other one takes too long where there are many.
 const COMPARED: usize = 1000;
 
-/// Roles that nobody has, and users whom no rule admits. `users` are the places of the users' names, by the users' numbers.
+/// Roles that nobody has, and users to whom signing in opens nothing. `users` are the places of the users' names, by the
+/// users' numbers.
 pub(in crate::config) fn people(
     config: &Config,
     places: &[Places],
@@ -207,12 +208,15 @@ fn locked_out(config: &Config, users: &[Span]) -> Vec<Finding> {
     let more = if others == 0 {
         String::new()
     } else {
-        format!(", nor {others} further ones")
+        format!(", nor to {others} further ones")
     };
     let last = outside.len();
     let finding = |(index, (span, name)): (usize, (Span, &str))| {
         let more = if index + 1 == last { more.as_str() } else { "" };
-        let message = format!("no rule admits the user `{}`{more}", shown(name));
+        let message = format!(
+            "signing in opens nothing to the user `{}`{more}",
+            shown(name)
+        );
         let help = "give the user a role that a rule asks for, or disable the user";
         Finding::warning(Code::LockedOutUser, span, message).help(help)
     };

@@ -16,6 +16,7 @@ use crate::config::lint;
 use crate::config::reader::Reader;
 use crate::config::section::Section;
 use crate::config::settings::Listen;
+use crate::config::span::Span;
 use crate::config::yaml::{Entry, Node};
 
 /// Where nothing is written.
@@ -39,7 +40,7 @@ pub(in crate::config) fn admin_listener(
         return Some(DEFAULT);
     };
     let listen = section.take("listen");
-    listen.map_or(Some(DEFAULT), |entry| address(&entry, &[], reader))
+    listen.map_or(Some(DEFAULT), |entry| address(&entry, reader))
 }
 
 /// The same, with the token as it is written.
@@ -51,7 +52,7 @@ pub(in crate::config) fn admin_access(
         return Some((DEFAULT, None));
     };
     let listen = section.take("listen");
-    let listen = listen.map_or(Some(DEFAULT), |entry| address(&entry, &[], reader))?;
+    let listen = listen.map_or(Some(DEFAULT), |entry| address(&entry, reader))?;
     let (token, file) = (section.take("token"), section.take("token_file"));
     let is_set = token.is_some() || file.is_some();
     let token = reader.secret(token, file).map(|(_, text)| text.into());
@@ -72,9 +73,14 @@ fn admin_section(root: Node, reader: &mut Reader<'_>) -> Option<Option<Section>>
     }
 }
 
-/// Lowers the `admin` block.
-pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reader<'_>) -> Admin {
+/// Lowers the `admin` block. `at` is where `server` stands, which says where `clients` are served.
+pub(super) fn admin(
+    entry: Option<Entry>,
+    (clients, at): (&[Listen], Span),
+    reader: &mut Reader<'_>,
+) -> Admin {
     let Some(mut section) = entry.and_then(|entry| reader.section(entry, &blocks::ADMIN)) else {
+        refuse_shared(DEFAULT, clients, at, reader);
         return Admin {
             listen: DEFAULT,
             token: None,
@@ -82,11 +88,14 @@ pub(super) fn admin(entry: Option<Entry>, clients: &[Listen], reader: &mut Reade
         };
     };
     let listen = section.take("listen");
+    let at = listen.as_ref().map_or(at, |entry| entry.node.span);
+    let listen = listen.map_or(DEFAULT, |entry| address(&entry, reader).flatten());
+    refuse_shared(listen, clients, at, reader);
     let token = token(&mut section, reader);
     let hosts = section.take("hosts").map(|entry| hosts(entry, reader));
     section.finish(reader);
     Admin {
-        listen: listen.map_or(DEFAULT, |entry| address(&entry, clients, reader).flatten()),
+        listen,
         token,
         hosts: hosts.unwrap_or_default(),
     }
@@ -114,26 +123,44 @@ fn host(item: &Entry, reader: &mut Reader<'_>) -> Option<HostPattern> {
 }
 
 /// `Some(None)` where it is off, `None` where it was refused.
-fn address(
-    entry: &Entry,
-    clients: &[Listen],
-    reader: &mut Reader<'_>,
-) -> Option<Option<SocketAddr>> {
+fn address(entry: &Entry, reader: &mut Reader<'_>) -> Option<Option<SocketAddr>> {
     // A YAML 1.1 habit: there `off` is `false`.
     let (_, text) = reader.scalar(entry, "an address, or `off`")?;
     if matches!(text.as_str(), "off" | "false") {
         return Some(None);
     }
     let address = tcp_address(entry, Ipv4Addr::LOCALHOST, reader)?;
-    if address.port() != 0 && clients.contains(&Listen::Tcp(address)) {
-        let message = format!("`{address}` is where clients are served: `server.listen`");
-        let finding = Finding::error(Code::InvalidValue, entry.node.span, message);
-        reader.report(finding.help("choose another port, such as `127.0.0.1:9900`, or `off`"));
-    }
     lint::open_admin(address, entry.node.span)
         .into_iter()
         .for_each(|finding| reader.report(finding));
     Some(Some(address))
+}
+
+/// The system gives a port to one of them alone, and to nobody else where one has it on all addresses of a family.
+fn refuse_shared(
+    operators: Option<SocketAddr>,
+    clients: &[Listen],
+    at: Span,
+    reader: &mut Reader<'_>,
+) {
+    let Some(operators) = operators.filter(|address| address.port() != 0) else {
+        return;
+    };
+    let is_shared = |place: &Listen| match place {
+        Listen::Tcp(address) => {
+            let has_all = operators.ip().is_unspecified() || address.ip().is_unspecified();
+            let is_alike = operators.is_ipv4() == address.is_ipv4();
+            *address == operators || has_all && is_alike && address.port() == operators.port()
+        }
+        Listen::Unix(_) | Listen::Systemd => false,
+    };
+    if clients.iter().any(is_shared) {
+        let message = format!(
+            "the admin listener's `{operators}` is where clients are served: `server.listen`"
+        );
+        let finding = Finding::error(Code::InvalidValue, at, message);
+        reader.report(finding.help("write another port at `admin.listen`, or `off`"));
+    }
 }
 
 fn token(section: &mut Section, reader: &mut Reader<'_>) -> Option<AdminToken> {

@@ -155,8 +155,10 @@ pub(super) fn config(root: Node, defaults: &Defaults<'_>, reader: &mut Reader<'_
     let mut top = reader
         .section(root, &blocks::GATEWAY)
         .unwrap_or_else(|| Section::new(span, Vec::new(), &blocks::GATEWAY));
-    let server = server::server(top.take("server"), defaults.cores, reader);
-    let admin = admin::admin(top.take("admin"), &server.listen, reader);
+    let server = top.take("server");
+    let at = server.as_ref().map_or(span, |entry| entry.key_span);
+    let server = server::server(server, defaults.cores, reader);
+    let admin = admin::admin(top.take("admin"), (&server.listen, at), reader);
     let log = server::log(top.take("log"), reader);
     let roots = upstream::SystemRoots::default();
     let tracing = tracing::tracing(top.take("tracing"), &roots, reader);

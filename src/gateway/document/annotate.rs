@@ -37,6 +37,7 @@ pub(super) fn annotate(document: &[u8], service: &ServiceSnapshot, login: &str) 
     let mut document: Map<String, Value> = serde_json::from_slice(document).ok()?;
     let version = version_of(&document)?;
     let base = base_of(&mut document, version, service);
+    let shared = document.get("security").cloned();
     let paths = document.get_mut("paths")?.as_object_mut()?;
     for (path, item) in paths.iter_mut() {
         let Some(item) = item.as_object_mut() else {
@@ -48,7 +49,11 @@ pub(super) fn annotate(document: &[u8], service: &ServiceSnapshot, login: &str) 
                 .ok()
                 .filter(|_| is_method(name));
             if let (Some(method), Some(operation)) = (method, operation.as_object_mut()) {
-                mark(operation, &asks(service, &method, sample.as_ref()));
+                mark(
+                    operation,
+                    &asks(service, &method, sample.as_ref()),
+                    shared.as_ref(),
+                );
             }
         }
     }
@@ -189,7 +194,8 @@ fn name_roles(demand: &RoleMatch) -> String {
     missing.to_string()
 }
 
-fn mark(operation: &mut Map<String, Value>, asks: &Asks) {
+/// `shared` is what the document asks where an operation says nothing of its own.
+fn mark(operation: &mut Map<String, Value>, asks: &Asks, shared: Option<&Value>) {
     let told = match asks {
         Asks::Nothing => return,
         Asks::SignIn => "Requires a sign-in.".to_owned(),
@@ -206,7 +212,7 @@ fn mark(operation: &mut Map<String, Value>, asks: &Asks) {
         format!("{before}{gap}**Access:** {told}").into(),
     );
     if !matches!(asks, Asks::Closed) {
-        require_scheme(operation);
+        require_scheme(operation, shared);
         answer(operation, "401", "Not authenticated");
     }
     if !matches!(asks, Asks::SignIn) {
@@ -215,8 +221,10 @@ fn mark(operation: &mut Map<String, Value>, asks: &Asks) {
 }
 
 /// Beside whatever the service asks for itself, in each of its alternatives.
-fn require_scheme(operation: &mut Map<String, Value>) {
-    let own = operation.entry("security").or_insert_with(|| json!([]));
+fn require_scheme(operation: &mut Map<String, Value>, shared: Option<&Value>) {
+    let own = operation
+        .entry("security")
+        .or_insert_with(|| shared.cloned().unwrap_or_else(|| json!([])));
     let Some(alternatives) = own.as_array_mut() else {
         return;
     };

@@ -35,7 +35,7 @@ fn is_asked(service: &ServiceSnapshot, method: &Method, path: &RequestPath) -> b
         .document
         .as_deref()
         .is_some_and(|document| document == path.as_str());
-    named && *method == Method::GET
+    named && [Method::GET, Method::HEAD].contains(method)
 }
 
 /// Asks for the whole document, in the clear, where the request is one for it.
@@ -55,13 +55,18 @@ pub(super) fn ask_whole(
     true
 }
 
-/// Reads the answer and adds what the rules ask.
+/// Reads the answer and adds what the rules ask. One to HEAD tells nothing that only the document could tell.
 pub(super) async fn read(
-    response: Response<ResponseBody>,
+    mut response: Response<ResponseBody>,
+    is_head: bool,
     service: &ServiceSnapshot,
     login: &str,
 ) -> Result<Read, ForwardError> {
     if !is_document(&response) {
+        return Ok(Read::Untouched(Bytes::new(), response));
+    }
+    if is_head {
+        retell(response.headers_mut());
         return Ok(Read::Untouched(Bytes::new(), response));
     }
     let (head, mut body) = response.into_parts();
@@ -81,8 +86,10 @@ pub(super) async fn read(
     let Some(annotated) = annotate(&read, service, login) else {
         return Ok(Read::Untouched(read, Response::from_parts(head, body)));
     };
+    let length = annotated.len();
     let mut response = Response::from_parts(head, annotated);
-    retell(&mut response);
+    retell(response.headers_mut());
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
     Ok(Read::Annotated(response))
 }
 
@@ -117,17 +124,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// What was said about the upstream's bytes does not hold for these, and with the next reload they may be others.
-fn retell(response: &mut Response<Bytes>) {
+fn retell(headers: &mut HeaderMap) {
     const DIGESTS: [&str; 4] = ["content-md5", "digest", "content-digest", "repr-digest"];
-    let length = response.body().len();
-    let headers = response.headers_mut();
-    for name in [ETAG, LAST_MODIFIED, ACCEPT_RANGES]
+    for name in [CONTENT_LENGTH, ETAG, LAST_MODIFIED, ACCEPT_RANGES]
         .into_iter()
         .chain(DIGESTS.map(HeaderName::from_static))
     {
         headers.remove(name);
     }
-    headers.insert(CONTENT_LENGTH, length.into());
     // beside what the service says: its `no-store` or `private` still counts (RFC 9111, section 5.2)
     headers.append(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
 }
