@@ -31,9 +31,12 @@ pub(super) enum PemLabel {
 impl KeyBlock {
     /// Reads the one private key of a text.
     pub(super) fn private(text: &str) -> Result<Self, KeyError> {
-        let block = Self::only(text).map_err(|error| match error {
-            KeyError::Certificate => KeyError::CertificateForPrivate,
-            error => error,
+        let block = Self::only(text).map_err(|error| {
+            if error == KeyError::Certificate {
+                KeyError::CertificateForPrivate
+            } else {
+                error
+            }
         })?;
         match block.label {
             PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1 => Ok(block),
