@@ -108,7 +108,7 @@ fn judge(answer: &Response<Bytes>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use std::thread;
 
