@@ -136,7 +136,7 @@ def main():
 def write_config(scratch, port, admin, upstream):
     tokens.write_users(f"{scratch}/users.yaml")
     text = (pathlib.Path(__file__).parent / "conf/gateway.yaml").read_text()
-    values = {"PORT": port, "ADMIN": admin, "UPSTREAM": upstream, "USERS": "users.yaml",
+    values = {"PORT": port, "ADMIN": admin, "UPSTREAM": upstream, "USERS": "users.yaml", "TLS": "",
               "KEY": f'algorithm: HS256, secret: "{tokens.SECRET}"'}
     for key, value in values.items():
         text = text.replace(f"@{key}@", str(value))

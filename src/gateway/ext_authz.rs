@@ -11,9 +11,9 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout_at;
 
-use super::audited;
-use super::basic::{TRIES, check_pair};
+use super::basic::{TRIES, check_pair, reserve};
 use super::connection::ClientConnection;
 use super::facts::RequestFacts;
 use super::question::{Answered, Question, SentHead};
@@ -22,6 +22,7 @@ use super::rejection::Rejection;
 use super::seen::SeenRequest;
 use super::snapshot::Snapshot;
 use super::worker::{Pinned, Worker};
+use crate::ambient;
 use crate::identify::CredentialError;
 use crate::upstream::ClientBody;
 use crate::wire::{
@@ -29,8 +30,11 @@ use crate::wire::{
     called_method, grpc_timeout,
 };
 
-/// How long a message may take to arrive, from the end of its head, whatever the caller allows.
+/// How long a call may take from the end of its head, whatever the caller allows.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// For the way of an answer.
+const LONGEST_WAY: Duration = Duration::from_secs(1);
 
 /// A call that has arrived.
 pub(super) struct Call {
@@ -63,7 +67,8 @@ pub(super) fn accept(
     }
 }
 
-/// Waits for the message, and decides with what is in force then.
+/// Waits for the message, and decides with what is in force then. What the caller's own client can make last as long as it likes
+/// is answered before the caller stops waiting.
 pub(super) async fn check(
     worker: &Worker,
     call: Box<Call>,
@@ -72,14 +77,13 @@ pub(super) async fn check(
 ) -> Result<HeaderChanges, Rejection> {
     let Call { head, body } = *call;
     let longest = grpc_timeout(&head.headers)?.map_or(DEADLINE, |longest| longest.min(DEADLINE));
+    let answer_by = ambient::now() + longest - LONGEST_WAY.min(longest / 4);
     record.reservation = None;
     let received = async {
         let message = receive(body).await?;
         record.pin_again();
-        if let Some(audit) = record.snapshot().audit.clone() {
-            audited::reserve(record, audit).await;
-        }
-        Ok::<Bytes, GrpcError>(message)
+        reserve(record).await;
+        Ok::<Option<Bytes>, GrpcError>(message)
     };
     let deadline = worker.ticker.deadline();
     deadline.arm(longest);
@@ -87,6 +91,10 @@ pub(super) async fn check(
         biased;
         message = received => message?,
         () = deadline.passed() => return Err(GrpcError::DeadlineExceeded.into()),
+    };
+    let Some(message) = message else {
+        record.facts.over_grpc = true;
+        return Err(BadRequest::DescriptionTooLong.into());
     };
     let mut refused = None;
     for _ in 0..TRIES {
@@ -97,22 +105,30 @@ pub(super) async fn check(
         match decide(worker, &pinned, (request, refused), &mut record.facts)? {
             Answered::Permitted(changes) => return Ok(changes),
             Answered::Unchecked(pair) => {
-                refused = check_pair(worker, record, &pair, connection).await;
+                // a caller that waits no longer counts an error, which may let the request pass
+                let checking = check_pair(worker, record, &pair, connection);
+                let Ok(checked) = timeout_at(answer_by.into(), checking).await else {
+                    record.pin_again();
+                    reserve(record).await;
+                    return Err(Rejection::Unchecked);
+                };
+                refused = checked;
             }
         }
     }
     Err(Rejection::Unchecked)
 }
 
-async fn receive(body: ClientBody) -> Result<Bytes, GrpcError> {
+/// The message; `None` where it is too long, for which a client's header fields are enough.
+async fn receive(body: ClientBody) -> Result<Option<Bytes>, GrpcError> {
     const LIMIT: usize = GrpcError::MESSAGE_BYTES;
     if body.size_hint().lower() > LIMIT as u64 {
-        return Err(GrpcError::TooLarge);
+        return Ok(None);
     }
     let collected = Limited::new(body, LIMIT).collect().await;
     match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(GrpcError::TooLarge),
+        Ok(collected) => Ok(Some(collected.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Ok(None),
         Err(_) => Err(GrpcError::Framing),
     }
 }

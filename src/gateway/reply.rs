@@ -146,7 +146,11 @@ impl ReplyBody {
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
-                record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
+                record.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                // the last piece: hyper does not ask for more behind it
+                if frame.is_trailers() {
+                    record.aborted = None;
+                }
             }
             Poll::Ready(Some(Err(error))) => {
                 record.aborted = Some(Aborted::Upstream);

@@ -96,6 +96,8 @@ pub enum BadRequest {
     TargetTooLong,
     /// More fields than `server.limits.headers` (RFC 6585, section 5).
     TooManyFields,
+    /// A description of the request that is longer than is read.
+    DescriptionTooLong,
     /// This standard method in other case, such as `get`.
     MethodCase(&'static str),
     /// CONNECT or TRACE.
@@ -151,7 +153,9 @@ impl BadRequest {
             | Self::TransferEncoding => StatusCode::BAD_REQUEST,
             Self::ForeignDestination | Self::DestinationElsewhere => StatusCode::BAD_GATEWAY,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::TooManyFields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooManyFields | Self::DescriptionTooLong => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
         }
@@ -169,6 +173,7 @@ impl fmt::Display for BadRequest {
             Self::Path(error) => return error.fmt(f),
             Self::TargetTooLong => "the request target is too long",
             Self::TooManyFields => "the request has too many header fields",
+            Self::DescriptionTooLong => "the request has more than 1 MiB of header fields",
             Self::MethodCase(standard) => {
                 return write!(f, "methods are case-sensitive; did you mean `{standard}`?");
             }

@@ -166,7 +166,7 @@ impl OriginalRequest {
             host: intake.host.name().into(),
             path: path.to_owned(),
             query: intake.head.uri.query().map(str::to_owned),
-            upgrades: upgrades(&intake.head.headers),
+            upgrades: upgrades(&intake.head.method, &intake.head.headers),
             asked_by: ForwardAuthProxy::Proxy,
         })
     }
@@ -191,7 +191,11 @@ impl RequestDescription<'_> {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (self.uri, None),
         };
+        if self.uri.contains('#') {
+            return Err(OriginalError::Fragment);
+        }
         Ok(OriginalRequest {
+            upgrades: upgrades(&self.method, headers),
             method: self.method,
             site: Site {
                 scheme: self.scheme,
@@ -200,7 +204,6 @@ impl RequestDescription<'_> {
             host: host.name().into(),
             path: path.to_owned(),
             query,
-            upgrades: upgrades(headers),
             asked_by: self.asked_by,
         })
     }
@@ -230,9 +233,10 @@ pub(super) fn method_of(text: &str) -> Result<Method, OriginalError> {
     Ok(method)
 }
 
-/// Proxies keep `Upgrade` to themselves; the key of a WebSocket passes.
-pub(super) fn upgrades(headers: &HeaderMap) -> bool {
-    headers.contains_key(UPGRADE) || headers.contains_key(SEC_WEBSOCKET_KEY)
+/// Proxies keep `Upgrade` to themselves; the key of a WebSocket passes, which only a GET opens (RFC 6455, section 4.1).
+fn upgrades(method: &Method, headers: &HeaderMap) -> bool {
+    let opens_socket = method == Method::GET && headers.contains_key(SEC_WEBSOCKET_KEY);
+    opens_socket || headers.contains_key(UPGRADE)
 }
 
 impl fmt::Display for OriginalError {

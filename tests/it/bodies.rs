@@ -441,4 +441,6 @@ fn a_connection_is_kept_behind_trailers() {
         let rest = format!("0\r\nx-number: {number}\r\n\r\n");
         assert_eq!(client.read_exact(rest.len()).to_lowercase(), rest);
     }
+    let line = gateway.line("/a");
+    assert!(line.get("aborted").is_none(), "{line}");
 }

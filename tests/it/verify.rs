@@ -367,6 +367,11 @@ fn the_token_of_a_websocket_counts() {
         let answer = ask(&gateway, &forwarded("GET", "http://app.test/jobs", &fields));
         assert_eq!(answer.status, expected, "{fields}: {answer:?}");
     }
+    let fragment = forwarded("GET", "http://app.test/public/x?a#b", "");
+    assert_eq!(ask(&gateway, &fragment).status, 400);
+    let post = format!("Sec-WebSocket-Key: x\r\n{token}");
+    let answer = ask(&gateway, &forwarded("POST", "http://app.test/jobs", &post));
+    assert_eq!(answer.status, 401, "only a GET opens one: {answer:?}");
 }
 
 #[test]

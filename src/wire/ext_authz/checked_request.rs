@@ -4,7 +4,7 @@ use std::iter;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::grpc::{self, GrpcError};
@@ -16,9 +16,7 @@ use crate::wire::destination_field::DESTINATION;
 use crate::wire::forwarded::{StatedScheme, TrustedProxies};
 use crate::wire::host::Host;
 use crate::wire::intake::read_request_id;
-use crate::wire::original_request::{
-    ForwardAuthProxy, OriginalError, OriginalRequest, method_of, upgrades,
-};
+use crate::wire::original_request::{ForwardAuthProxy, OriginalError, OriginalRequest, method_of};
 use crate::wire::peer::Scheme;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -62,11 +60,8 @@ impl<'m> CheckedRequest<'m> {
         let attributes = attributes.ok_or(GrpcError::Missing("attributes"))?;
         let http = attributes.http;
         let http = http.ok_or(GrpcError::Missing("attributes.request.http"))?;
-        for (text, name) in [
-            (http.method, "method"),
-            (http.scheme, "scheme"),
-            (http.host, "host"),
-        ] {
+        // not the host: a client can send an empty one
+        for (text, name) in [(http.method, "method"), (http.scheme, "scheme")] {
             if text.is_empty() {
                 return Err(GrpcError::Missing(name));
             }
@@ -120,7 +115,8 @@ impl<'m> CheckedRequest<'m> {
             host: host.name().into(),
             path: path.to_owned(),
             query: query.map(str::to_owned),
-            upgrades: upgrades(&headers),
+            // Envoy shows it
+            upgrades: headers.contains_key(UPGRADE),
             asked_by: ForwardAuthProxy::Proxy,
         };
         Ok(DescribedRequest {
@@ -204,28 +200,55 @@ fn share(body: &Bytes, value: &[u8]) -> Option<HeaderValue> {
 /// The values that Envoy has joined by commas, where it matters that there were several: of fields that may come once only,
 /// as if each had come by itself.
 fn unmerge<'v>(name: &HeaderName, value: &'v str) -> impl Iterator<Item = &'v str> + use<'v> {
-    let starts: &[&str] = match () {
-        () if *name == AUTHORIZATION => &["bearer ", "basic "],
-        () if *name == X_API_KEY => &["glk_"],
-        () if *name == DESTINATION => &["/", "http://", "https://"],
-        () => &[],
+    let begins_anew: fn(&str) -> bool = match () {
+        () if *name == AUTHORIZATION => begins_credentials,
+        () if *name == X_API_KEY => |rest| begins_with(rest, &["glk_"]),
+        () if *name == DESTINATION => |rest| begins_with(rest, &["/", "http://", "https://"]),
+        () => |_| false,
     };
-    let begins_anew = move |rest: &str| {
-        let rest = rest.trim_ascii_start().as_bytes();
-        let mut starts = starts.iter();
-        starts.any(|start| {
-            let found = rest.get(..start.len());
-            found.is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
-        })
-    };
+    let quotes = *name == AUTHORIZATION;
     let mut rest = Some(value);
     iter::from_fn(move || {
         let value = rest.take()?;
-        let mut commas = value.match_indices(',').take_while(|_| !starts.is_empty());
-        let Some((comma, _)) = commas.find(|(comma, _)| begins_anew(&value[comma + 1..])) else {
+        let mut commas = value.match_indices(',').map(|(comma, _)| comma);
+        let parts = commas.find(|comma| {
+            let (before, after) = (&value[..*comma], &value[comma + 1..]);
+            begins_anew(after.trim_ascii_start()) && !(quotes && ends_quoted(before))
+        });
+        let Some(comma) = parts else {
             return Some(value);
         };
         rest = Some(&value[comma + 1..]);
         Some(&value[..comma])
     })
+}
+
+fn begins_with(rest: &str, starts: &[&str]) -> bool {
+    starts.iter().any(|start| {
+        let found = rest.as_bytes().get(..start.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()))
+    })
+}
+
+/// Whether a scheme stands here, and not one more parameter of the credentials before it, which is `name=value` with blanks
+/// around the `=` (RFC 9110, sections 11.2 and 11.4).
+fn begins_credentials(rest: &str) -> bool {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    let behind = rest.trim_start_matches(is_token);
+    let value = behind.trim_ascii_start();
+    behind.len() < rest.len() && !value.starts_with('=') && (behind != value || value.is_empty())
+}
+
+/// Whether a quoted string is open behind this (RFC 9110, section 5.6.4).
+fn ends_quoted(before: &str) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in before.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    quoted
 }

@@ -29,8 +29,6 @@ pub enum GrpcError {
     NotHttp2,
     /// The message is compressed, which the gateway has not offered.
     Compressed,
-    /// More than [`GrpcError::MESSAGE_BYTES`].
-    TooLarge,
     /// Not exactly one message, as long as it says.
     Framing,
     /// The bytes are no `CheckRequest`.
@@ -53,7 +51,6 @@ impl GrpcError {
             Self::Malformed | Self::Missing(_) | Self::Timeout => 3,
             Self::DeadlineExceeded => 4,
             Self::NotTrusted => 7,
-            Self::TooLarge => 8,
             Self::UnknownMethod | Self::NotHttp2 | Self::Compressed => 12,
             Self::Framing => 13,
         }
@@ -66,7 +63,6 @@ impl GrpcError {
             Self::UnknownMethod => StatusCode::NOT_FOUND,
             Self::NotHttp2 => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Compressed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DeadlineExceeded => StatusCode::REQUEST_TIMEOUT,
             Self::Framing | Self::Malformed | Self::Missing(_) | Self::Timeout => {
                 StatusCode::BAD_REQUEST
@@ -94,7 +90,6 @@ impl fmt::Display for GrpcError {
             Self::UnknownMethod => "the service has the method `Check` alone",
             Self::NotHttp2 => "gRPC needs HTTP/2",
             Self::Compressed => "compressed messages are not read",
-            Self::TooLarge => "the message is longer than 1 MiB",
             Self::Framing => "there is not exactly one message of the length that it states",
             Self::Malformed => "the message is no `CheckRequest`",
             Self::Missing(field) => return write!(f, "the `CheckRequest` has no `{field}`"),
@@ -232,11 +227,7 @@ mod tests {
 
     #[test]
     fn an_error_is_said_in_characters_that_need_no_escape() {
-        for error in [
-            GrpcError::NotTrusted,
-            GrpcError::Missing("host"),
-            GrpcError::TooLarge,
-        ] {
+        for error in [GrpcError::NotTrusted, GrpcError::Missing("host")] {
             let response = error.respond();
             let message = response.headers()[GRPC_MESSAGE].to_str().unwrap();
             assert!(!message.contains('%'), "{message}");
