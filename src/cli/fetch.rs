@@ -30,8 +30,16 @@ pub(super) fn document(source: &str) -> anyhow::Result<Value> {
             "a URL with a name or a password is not read; fetch it with `curl`, and pass the file"
         );
     }
-    let text = text(source).with_context(|| format!("cannot read `{source}`"))?;
-    parse(&text).with_context(|| format!("cannot read `{source}`"))
+    let parsed = text(source).and_then(|text| parse(&text));
+    parsed.with_context(|| format!("cannot read {}", shown(source)))
+}
+
+/// The source, as messages name it.
+pub(super) fn shown(source: &str) -> String {
+    match source {
+        "-" => "standard input".to_owned(),
+        source => format!("`{source}`"),
+    }
 }
 
 /// Whether it is a URL, and not a file.

@@ -1,11 +1,9 @@
 //! `gatelatch hash`: the bcrypt hash of a password.
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::password;
+use super::printing::print;
 
 /// Hash a password for the users file.
 ///
@@ -27,6 +25,6 @@ pub struct HashArgs {
 /// Where the password cannot be read or hashed; the message says what to do instead.
 pub fn run(args: &HashArgs) -> anyhow::Result<ExitCode> {
     let hash = password::hash(&password::obtain()?, args.cost)?;
-    writeln!(anstream::stdout().lock(), "{hash}").context("cannot write to standard output")?;
+    print(&format!("{hash}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,5 @@
 //! `gatelatch healthcheck`: asks the admin listener whether the gateway is ready.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,6 +8,8 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
+use super::printing::print;
+use super::words::duration;
 use crate::net::{BoundedRequest, HttpUrl, get};
 
 /// The longest answer that is read; a report of readiness is far shorter.
@@ -31,7 +32,7 @@ pub struct HealthcheckArgs {
     admin: Option<SocketAddr>,
 
     /// How long the answer may take
-    #[arg(long, default_value = "3s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "3s", value_name = "DURATION", value_parser = duration)]
     timeout: Duration,
 }
 
@@ -45,7 +46,7 @@ pub fn run(
     configured: impl FnOnce() -> anyhow::Result<Option<SocketAddr>>,
 ) -> anyhow::Result<ExitCode> {
     probe(args, configured)?;
-    writeln!(anstream::stdout().lock(), "ready").context("cannot write to standard output")?;
+    print("ready\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,7 +108,7 @@ fn judge(answer: &Response<Bytes>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
     use std::thread;
 

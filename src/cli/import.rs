@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use http::Uri;
 
 use super::audit::{self, DocumentSource};
@@ -10,6 +11,7 @@ use super::fetch;
 use super::load_request;
 use super::printing::print;
 use crate::analysis::openapi::{SkeletonSettings, skeleton};
+use crate::config::{SERVICE_NAME_FORM, is_service_name};
 
 /// Where requests go as long as nothing better is known.
 const UPSTREAM: &str = "http://127.0.0.1:9000";
@@ -40,6 +42,11 @@ pub(super) fn run(args: &ImportArgs, config: &Path) -> anyhow::Result<ExitCode> 
         service,
         prefix,
     } = &args.source;
+    if let Some(name) = service
+        && !is_service_name(name)
+    {
+        bail!("`{name}` is not the name of a service; {SERVICE_NAME_FORM}");
+    }
     let document = audit::document(openapi)?;
     let upstream = origin(openapi).unwrap_or_else(|| UPSTREAM.to_owned());
     let place = audit::path_of(openapi).map(|path| match prefix {

@@ -1,7 +1,7 @@
 //! `gatelatch init`: a first configuration to start from.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,12 +9,15 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use super::new_file::{create_folder, write_new};
+use super::printing::print_once;
 use crate::ambient;
 use crate::config::{gateway_schema, users_schema};
 
 const GATEWAY: &str = include_str!("init/gateway.yaml");
 const USERS: &str = include_str!("init/users.yaml");
 /// What keeps the secret out of a repository; one that exists is left as it is.
+const IGNORE: &str = ".gitignore";
 const IGNORED: &str = ".env\n";
 /// Everything else that is written.
 const NAMES: [&str; 5] = [
@@ -48,16 +51,19 @@ pub struct InitArgs {
 /// Where one of the files exists, or cannot be written.
 pub fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let written = write_all(&args.directory)?;
-    next_steps(&args.directory, &written, &mut anstream::stdout().lock())?;
+    let config = args.directory.join("gateway.yaml");
+    let remedy = format!(
+        "all files are written, and `gatelatch user set-password admin --config {}` gives the user `admin` another password",
+        config.display()
+    );
+    print_once(&next_steps(&args.directory, &written), &remedy)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether others than the owner may read a file.
-#[derive(Clone, Copy)]
-enum Readers {
-    All,
-    Owner,
-}
+/// The mode of a file that others may read.
+const ALL: u32 = 0o644;
+/// The mode of a file with secrets.
+const OWNER: u32 = 0o600;
 
 /// What was written, beside [`NAMES`].
 struct Written {
@@ -72,33 +78,36 @@ fn write_all(directory: &Path) -> anyhow::Result<Written> {
     let password = URL_SAFE_NO_PAD.encode(ambient::random_bytes::<15>());
     let hash = ambient::hash_password(&password, COST).context("cannot hash the password")?;
     let secret = STANDARD.encode(ambient::random_bytes::<48>());
-    fs::create_dir_all(directory)
-        .with_context(|| format!("cannot create `{}`", directory.display()))?;
+    create_folder(directory)?;
     let environment =
         format!("# Signs the tokens. Keep it out of version control.\nGATELATCH_SECRET={secret}\n");
-    for (name, text, readers) in [
-        ("gateway.yaml", GATEWAY, Readers::All),
-        (
-            "users.yaml",
-            &USERS.replace("{{hash}}", &hash),
-            Readers::Owner,
-        ),
-        (".env", &environment, Readers::Owner),
-        ("gateway.schema.json", &gateway_schema(), Readers::All),
-        ("users.schema.json", &users_schema(), Readers::All),
+    let (users, gateway_schema, users_schema) = (
+        USERS.replace("{{hash}}", &hash),
+        gateway_schema(),
+        users_schema(),
+    );
+    let mut written = Vec::new();
+    for (name, text, mode) in [
+        ("gateway.yaml", GATEWAY, ALL),
+        ("users.yaml", &users, OWNER),
+        (".env", &environment, OWNER),
+        ("gateway.schema.json", &gateway_schema, ALL),
+        ("users.schema.json", &users_schema, ALL),
+        (IGNORE, IGNORED, ALL),
     ] {
         let path = directory.join(name);
-        write_new(&path, text, readers)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-    }
-    let ignore = directory.join(".gitignore");
-    let ignore = match write_new(&ignore, IGNORED, Readers::All) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot write `{}`", ignore.display()));
+        match write_new(&path, text, mode) {
+            Ok(()) => written.push(path),
+            Err(error) if name == IGNORE && error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                // the next try finds nothing in its way; what failed already is said
+                written.iter().for_each(|path| drop(fs::remove_file(path)));
+                let what = format!("cannot write `{}`; nothing stays written", path.display());
+                return Err(anyhow::Error::from(error).context(what));
+            }
         }
-    };
+    }
+    let ignore = written.len() > NAMES.len();
     Ok(Written { password, ignore })
 }
 
@@ -118,42 +127,21 @@ fn refuse_existing(directory: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Fails where the file came to exist in the meantime.
-fn write_new(path: &Path, text: &str, readers: Readers) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    restrict(&mut options, readers);
-    options.open(path)?.write_all(text.as_bytes())
-}
-
-#[cfg(unix)]
-fn restrict(options: &mut OpenOptions, readers: Readers) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(match readers {
-        Readers::All => 0o644,
-        Readers::Owner => 0o600,
-    });
-}
-
-#[cfg(not(unix))]
-fn restrict(_: &mut OpenOptions, _: Readers) {}
-
-fn next_steps(directory: &Path, written: &Written, out: &mut impl Write) -> io::Result<()> {
+fn next_steps(directory: &Path, written: &Written) -> String {
     let file = |name: &str| directory.join(name).display().to_string();
     let (config, password) = (file("gateway.yaml"), &written.password);
     let names = NAMES.iter().map(|name| file(name));
-    let names = names.chain(written.ignore.then(|| file(".gitignore")));
-    writeln!(out, "wrote {}", names.collect::<Vec<_>>().join(", "))?;
-    if !written.ignore {
-        let ignore = file(".gitignore");
-        writeln!(
-            out,
-            "{ignore} exists and is left as it is: see that it names `.env`"
-        )?;
-    }
-    writeln!(
-        out,
-        "
+    let names = names.chain(written.ignore.then(|| file(IGNORE)));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let kept = if written.ignore {
+        String::new()
+    } else {
+        let ignore = file(IGNORE);
+        format!("{ignore} exists and is left as it is: see that it names `.env`\n")
+    };
+    format!(
+        "wrote {names}
+{kept}
 user:      admin
 password:  {password}    (shown this once)
 
@@ -196,9 +184,7 @@ mod tests {
                 fs::write(directory.path().join(".gitignore"), text).unwrap();
             }
             let written = write_all(directory.path()).unwrap();
-            let mut printed = Vec::new();
-            next_steps(directory.path(), &written, &mut printed).unwrap();
-            let printed = String::from_utf8(printed).unwrap();
+            let printed = next_steps(directory.path(), &written);
             for file in fs::read_dir(directory.path()).unwrap() {
                 let path = file.unwrap().path().display().to_string();
                 assert!(printed.contains(&path), "{path}: {printed}");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::load_request;
 use super::printing::{counted, say};
-use crate::config::{self, Config, LoadRequest, Loaded, Problems, Style};
+use crate::config::{self, Config, LoadRequest, Loaded, Problem, Problems, Severity, Style};
 
 /// Loads the configuration.
 ///
@@ -44,7 +44,19 @@ pub(super) fn load_to_look(path: &Path) -> anyhow::Result<Config> {
 
 /// Problems as an error of a command.
 pub(super) fn shown(problems: Problems) -> anyhow::Error {
-    Shown(problems).into()
+    let of = "the configuration".to_owned();
+    Shown { problems, of }.into()
+}
+
+/// The same, where a command reads this file beside the configuration.
+pub(super) fn shown_beside(problems: Problems, file: &Path) -> anyhow::Error {
+    let is_there = |one: &Problem| one.place.as_ref().is_some_and(|at| at.file() == file);
+    let mut all = problems.as_slice().iter();
+    if !all.all(|one| one.severity == Severity::Warning || is_there(one)) {
+        return shown(problems);
+    }
+    let of = format!("`{}`", file.display());
+    Shown { problems, of }.into()
 }
 
 /// How problems look on stderr.
@@ -58,16 +70,20 @@ pub(super) fn style() -> Style {
 
 /// Problems as they are shown.
 #[derive(Debug)]
-struct Shown(Problems);
+struct Shown {
+    problems: Problems,
+    /// Whose they are.
+    of: String,
+}
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errors = self.0.errors();
+        let (of, errors) = (&self.of, self.problems.errors());
         let plural = if errors == 1 { "problem" } else { "problems" };
         write!(
             f,
-            "the configuration has {errors} {plural}\n\n{}",
-            config::render(self.0.as_slice(), style()).trim_end()
+            "{of} has {errors} {plural}\n\n{}",
+            config::render(self.problems.as_slice(), style()).trim_end()
         )
     }
 }

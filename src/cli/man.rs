@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Command;
 
+use super::new_file::create_folder;
 use super::printing::print;
 
 /// Print the manual page, or write one for each command
@@ -34,9 +35,8 @@ pub(super) fn run(args: &ManArgs, command: Command) -> anyhow::Result<ExitCode> 
             print(&String::from_utf8(page)?)?;
         }
         Some(folder) => {
-            let written = std::fs::create_dir_all(folder)
-                .and_then(|()| clap_mangen::generate_to(command, folder));
-            written
+            create_folder(folder)?;
+            clap_mangen::generate_to(command, folder)
                 .with_context(|| format!("cannot write manual pages to `{}`", folder.display()))?;
         }
     }

@@ -16,6 +16,7 @@ mod key;
 mod load;
 mod man;
 mod markdown;
+mod new_file;
 mod password;
 mod printing;
 mod request;

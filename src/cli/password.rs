@@ -59,6 +59,8 @@ pub(super) fn hash(password: &str, cost: u32) -> anyhow::Result<String> {
 fn ask() -> anyhow::Result<Zeroizing<String>> {
     let prompt = |text| {
         rpassword::prompt_password(text)
+            // the cursor still stands behind the prompt
+            .inspect_err(|_| drop(say("")))
             .map(Zeroizing::new)
             .context("cannot ask for a password")
     };

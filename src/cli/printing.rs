@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::builder::styling::Style;
 
 /// What a line is about.
@@ -13,7 +13,7 @@ pub(super) const STRONG: Style = Style::new().bold();
 #[derive(Debug)]
 pub(super) struct ClosedPipe;
 
-/// Writes a report; colours are taken away where they do not belong.
+/// Writes a report at once; colours are taken away where they do not belong.
 ///
 /// # Errors
 /// [`ClosedPipe`] where nobody reads it any more, or why it cannot be written.
@@ -49,7 +49,12 @@ pub(super) fn say(text: &str) -> anyhow::Result<()> {
     writeln!(anstream::stderr().lock(), "{text}").context("cannot write to standard error")
 }
 
-/// Prints a new secret, the only time it is there to be seen.
-pub(super) fn print_once(secret: &str) -> anyhow::Result<()> {
-    writeln!(anstream::stdout().lock(), "{secret}").context("cannot write to standard output")
+/// Prints a new secret and a line end, the only time it is there to be seen.
+///
+/// # Errors
+/// Also where nobody reads it any more; with `remedy`, which says what to do now that the secret is lost.
+pub(super) fn print_once(secret: &str, remedy: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let written = writeln!(out, "{secret}").and_then(|()| out.flush());
+    written.map_err(|error| anyhow!("cannot write to standard output: {error}; {remedy}"))
 }

@@ -263,7 +263,7 @@ fn users(
         let message = format!("there is no `{}`: nobody can log in", path.display());
         let finding = Finding::nowhere(Code::NoUsers, Severity::Warning, message);
         reader.report(
-            finding.help("make one with `gatelatch init`, or name it in `auth.users_file`"),
+            finding.help("`gatelatch user add NAME` makes one; or name yours in `auth.users_file`"),
         );
         return UserList::default();
     }

@@ -61,3 +61,6 @@ pub use settings::{
 };
 pub use user_list::{UsersPlace, find_users, read_users};
 pub use user_list_file::{FormerList, UserListError, UserListFile};
+pub use value::{
+    SERVICE_NAME_FORM, duration, is_service_name, listen_address, moment, show_duration,
+};

@@ -1,7 +1,7 @@
 //! Small values that are written as text: durations, sizes, addresses, paths.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::IpNet;
 
@@ -11,7 +11,7 @@ use crate::access::ShortDuration;
 pub(super) const DURATION_FORMS: [&str; 5] = ["500ms", "10s", "15m", "8h", "7d"];
 
 /// Parses a whole number with one unit: several units or fractions have no place in a timeout.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = number_and_unit(text)?;
     let millis = match unit {
         "ms" => 1,
@@ -25,7 +25,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A duration as it is written, in the largest unit that fits.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub fn show_duration(duration: Duration) -> String {
     ShortDuration(duration).to_string()
 }
 
@@ -61,7 +61,7 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 }
 
 /// Parses an address to listen on; on failure, says what to write instead: for a port alone, this address.
-pub(super) fn listen_address(text: &str, alone: IpAddr) -> Result<SocketAddr, String> {
+pub fn listen_address(text: &str, alone: IpAddr) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -98,6 +98,28 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     } else {
         Err(format!("write `{}`", network.trunc()))
     }
+}
+
+/// What to write where a text is not the name of a service.
+pub const SERVICE_NAME_FORM: &str = "write up to 64 letters, digits, `-`, `_` and `.`";
+
+/// Whether a service may have this name.
+pub fn is_service_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (1..=64).contains(&text.len()) && text.chars().all(fits)
+}
+
+/// Seconds since 1970: of a date its first moment, or of a time in RFC 3339.
+pub fn moment(text: &str) -> Option<u64> {
+    let midnight = humantime::parse_rfc3339(&format!("{text}T00:00:00Z"));
+    let time = midnight.or_else(|_| humantime::parse_rfc3339(text)).ok()?;
+    since_1970(time)
+}
+
+/// A part of a second counts as the whole: what was issued within it is refused.
+pub(super) fn since_1970(time: SystemTime) -> Option<u64> {
+    let elapsed = time.duration_since(UNIX_EPOCH).ok()?;
+    Some(elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0))
 }
 
 /// Whether this is an absolute path in its one spelling: no parameters, no escapes, no trailing slash.

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2, memchr3};
 
 use crate::wire::BadTarget;
 
@@ -44,7 +44,7 @@ impl TargetScan {
         }
         let line = memchr(b'\n', bytes).map_or(&*bytes, |end| &bytes[..end]);
         let is_plain = memchr3(b'#', b'<', b'>', line).is_none()
-            && memchr(b'"', line).is_none()
+            && memchr2(b'"', b'`', line).is_none()
             && line.is_ascii();
         if is_plain && line.len() > 1 && line.len() < bytes.len() {
             self.part.set(Part::Rest);
@@ -68,18 +68,22 @@ impl TargetScan {
                     end = Some(at);
                     Part::Rest
                 }
-                (Part::Path | Part::Query, b'#') => {
-                    self.fault.set(Some(BadTarget::Fragment));
-                    Part::Rest
-                }
                 (Part::Path, b'?') => Part::Query,
-                (Part::Path | Part::Query, b'<' | b'>') | (Part::Query, b'"') => {
-                    *byte = MASK;
-                    self.fault.set(Some(BadTarget::Character));
-                    part
-                }
                 (Part::Start | Part::Method, _) => Part::Method,
-                (Part::Path | Part::Query, _) => part,
+                (Part::Path | Part::Query, seen) => {
+                    let fault = BadTarget::of_byte(seen, part == Part::Query);
+                    if fault.is_some() {
+                        self.fault.set(fault);
+                    }
+                    match fault {
+                        None => part,
+                        Some(BadTarget::Fragment) => Part::Rest,
+                        Some(BadTarget::Character) => {
+                            *byte = MASK;
+                            part
+                        }
+                    }
+                }
             };
         }
         self.part.set(part);
@@ -126,6 +130,7 @@ mod tests {
                 character,
             ),
             ("GET /a<b HTTP/1.1", "GET /a_b HTTP/1.1", character),
+            ("GET /a`b?`c HTTP/1.1", "GET /a_b?`c HTTP/1.1", character),
             ("\r\nGET /?< HTTP/1.0", "\r\nGET /?_ HTTP/1.0", character),
             ("G#T / HTTP/1.1", "G#T / HTTP/1.1", None),
             ("GET / #<\"", "GET / #<\"", None),

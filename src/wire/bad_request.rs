@@ -15,6 +15,30 @@ pub enum BadTarget {
     Character,
 }
 
+impl BadTarget {
+    /// What is wrong with a byte of a path or of a query.
+    pub fn of_byte(byte: u8, in_query: bool) -> Option<Self> {
+        match byte {
+            b'#' => Some(Self::Fragment),
+            b'<' | b'>' => Some(Self::Character),
+            b'"' if in_query => Some(Self::Character),
+            b'`' if !in_query => Some(Self::Character),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a target: that it has a fragment, else its first such character.
+    pub fn of(target: &str) -> Option<Self> {
+        if target.contains('#') {
+            return Some(Self::Fragment);
+        }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = path.bytes().map(|byte| (byte, false));
+        let mut bytes = path.chain(query.bytes().map(|byte| (byte, true)));
+        bytes.find_map(|(byte, in_query)| Self::of_byte(byte, in_query))
+    }
+}
+
 /// A scheme of authentication (RFC 9110, section 11.1), as far as messages name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthScheme {

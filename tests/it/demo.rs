@@ -86,6 +86,58 @@ fn what_the_demo_prints_works_when_pasted() {
     assert!(!config.exists(), "the demo leaves nothing behind");
 }
 
+#[test]
+fn the_demo_says_what_becomes_of_an_edit() {
+    let mut demo = Running(
+        Command::new(env!("CARGO_BIN_EXE_gatelatch"))
+            .args(["demo", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut printed = BufReader::new(demo.0.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let mut told = BufReader::new(demo.0.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let config = printed.find_map(|line| {
+        line.strip_prefix("Configuration, reloaded when you change it: ")
+            .map(str::to_owned)
+    });
+    let config = config.unwrap();
+    assert!(printed.any(|line| line.starts_with("Ctrl-C")));
+    let text = std::fs::read_to_string(&config).unwrap();
+    for (text, expected) in [
+        (format!("{text}# edited\n"), "configuration reloaded"),
+        ("servces: {}\n".to_owned(), "configuration not reloaded"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        assert!(told.any(|line| line.contains(expected)), "{expected}");
+    }
+    // it takes its folder away
+    output(
+        Command::new("kill")
+            .arg("-INT")
+            .arg(demo.0.id().to_string()),
+    );
+    assert!(demo.0.wait().unwrap().success());
+}
+
+#[test]
+fn an_address_that_is_nobodys_is_named_as_it_was_written() {
+    // of a network for documentation (RFC 5737)
+    let output = Command::new(env!("CARGO_BIN_EXE_gatelatch"))
+        .args(["demo", "--listen", "192.0.2.1:8080"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("192.0.2.1:8080"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
 fn is_command(line: &str) -> bool {
     line.starts_with("curl ") || line.starts_with("TOKEN=")
 }

@@ -232,6 +232,21 @@ fn callers_are_described_in_several_ways() {
             "`* /public/**`",
         ),
         (
+            &["GET", "/public/x#b"],
+            5,
+            "refused with 400: the request target holds a `#`",
+        ),
+        (
+            &["GET", "/public/x?a=<b>"],
+            5,
+            "refused with 400: the request target holds a character that must be escaped",
+        ),
+        (
+            &["OPTIONS", "*"],
+            5,
+            "the path does not start with `/`\n  no rule covers `*`, which means the server as a whole",
+        ),
+        (
             &["get", "/jobs"],
             5,
             "refused with 400: methods are case-sensitive; did you mean `GET`?",
@@ -465,6 +480,33 @@ fn a_running_gateway_answers_what_is_explained() {
             _ => 5,
         };
         assert_eq!(code, Some(expected), "{path} {user:?}");
+    }
+}
+
+/// Every printable byte, in a path and in a query.
+#[test]
+fn a_running_gateway_takes_the_targets_that_explain_takes() {
+    let upstream = Upstream::saying("hi");
+    let services = "
+  app: { upstream: http://UPSTREAM, rules: [{ path: /**, allow: anyone }] }
+";
+    let gateway = gateway(services).upstream(upstream.address).start();
+    let bytes = (b'!'..=b'~').map(char::from);
+    let targets: Vec<String> = bytes
+        .flat_map(|byte| [format!("/a{byte}b"), format!("/a?{byte}b")])
+        .collect();
+    let lines: String = targets.iter().map(|at| format!("GET {at}\n")).collect();
+    let output = explain_lines(gateway.folder(), &["--format", "json"], &lines);
+    let printed = text(&output.stdout);
+    let reports: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(reports.len(), targets.len(), "{printed}");
+    for (target, report) in targets.iter().zip(reports) {
+        let answered = gateway.get(target, "").status;
+        let explained = report["status"].as_u64().unwrap_or(200);
+        assert_eq!(u64::from(answered), explained, "{target}: {report}");
     }
 }
 

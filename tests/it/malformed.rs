@@ -46,6 +46,7 @@ const REFUSED: &[(&str, u16)] = &[
     ("GET /a?q=\"x\" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a?q=<x> HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET /a<b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("GET /a`b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     // request lines
     ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400),

@@ -511,6 +511,12 @@ fn a_probe_asks_the_store() {
             "{said}"
         );
         assert_eq!(said.contains("--> gateway.yaml:1:1"), !answers, "{said}");
+        let help = if state.contains("file:") {
+            "name a file in a folder that the gateway can write to"
+        } else {
+            "start it, or correct `state`"
+        };
+        assert_eq!(said.contains(help), !answers, "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
     assert!(!folder.path().join("state.redb").exists());

@@ -346,7 +346,7 @@ fn an_expired_certificate_is_served_with_a_warning() {
     let expired = Authority::new("test").issue_until(&["gateway.test"], 2021);
     let gateway = secured(&upstream, TLS, expired).start();
     assert!(
-        gateway.printed().contains("has expired on 2021-"),
+        gateway.printed().contains("expired on 2021-"),
         "{}",
         gateway.printed()
     );

@@ -196,11 +196,10 @@ fn what_cannot_be_done_changes_nothing() {
             "x",
             "there is a user `ann` already",
         ),
-        (vec!["user", "add", "a b"], "x", "`a b` is not a user name"),
         (
             vec!["user", "add", "zoe", "--roles", "x,x", "--cost", "4"],
             "x",
-            "given twice in `roles`",
+            "`--roles` has `x` twice",
         ),
         (vec!["user", "add", "zoe"], "", "the password is empty"),
         (
@@ -218,11 +217,6 @@ fn what_cannot_be_done_changes_nothing() {
             vec!["user", "disable", "ann"],
             "",
             "the user is disabled already",
-        ),
-        (
-            vec!["user", "add-key", "ann", "--name", "k", "--expires", "soon"],
-            "",
-            "`expires` expects a time",
         ),
     ] {
         let said = fail(at, &arguments, input);
@@ -378,7 +372,7 @@ fn tokens_are_made_and_looked_at() {
     assert!(fail(at, &["token", "issue", "--user", "zoe"], "").contains("there is no user `zoe`"));
     assert!(
         fail(at, &["token", "issue", "--user", "bob", "--ttl", "25h"], "")
-            .contains("`auth.token.max_lifetime` is 1day")
+            .contains("`auth.token.max_lifetime` is 1d")
     );
     fs::write(
         at.join("gateway.yaml"),

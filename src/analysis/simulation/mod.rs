@@ -82,6 +82,9 @@ impl Simulation<'_> {
         &self,
         request: &SimulatedRequest,
     ) -> Result<SimulatedDestination, SimulatedRejection> {
+        if let Some(fault) = request.fault() {
+            return Err(SimulatedRejection::BadRequest(BadRequest::Target(fault)));
+        }
         let host = request
             .host()
             .or(self.default_host.as_ref())

@@ -4,13 +4,14 @@ use std::fmt;
 
 use http::{Method, Uri};
 
-use crate::wire::{Host, Scheme, Site};
+use crate::wire::{BadTarget, Host, Scheme, Site};
 
 /// A request that is decided without being sent.
 #[derive(Clone, Debug)]
 pub struct SimulatedRequest {
     method: Method,
     uri: Uri,
+    fault: Option<BadTarget>,
     host: Option<Host>,
     destination: Option<Box<str>>,
     text: String,
@@ -51,7 +52,12 @@ impl SimulatedRequest {
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| SimulatedRequestError::Method(method.to_owned()))?;
         let no_url = || SimulatedRequestError::Url(url.to_owned());
-        let uri: Uri = url.parse().map_err(|_| no_url())?;
+        let fault = BadTarget::of(url);
+        let uri = match fault {
+            None => url.parse(),
+            Some(_) => masked(url).parse(),
+        };
+        let uri: Uri = uri.map_err(|_| no_url())?;
         let host = match (uri.scheme_str(), uri.authority()) {
             (Some("http" | "https"), Some(authority)) => {
                 let host = Host::parse(authority.as_str());
@@ -65,6 +71,7 @@ impl SimulatedRequest {
         Ok(Self {
             method,
             uri,
+            fault,
             host,
             destination: None,
             text,
@@ -103,7 +110,12 @@ impl SimulatedRequest {
         &self.method
     }
 
-    /// The request target.
+    /// What the target holds that none may; it is refused for that, whatever else is wrong with it.
+    pub fn fault(&self) -> Option<BadTarget> {
+        self.fault
+    }
+
+    /// The request target, without what [`SimulatedRequest::fault`] says.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -112,6 +124,12 @@ impl SimulatedRequest {
     pub fn host(&self) -> Option<&Host> {
         self.host.as_ref()
     }
+}
+
+/// A target of which the rest can be read.
+fn masked(target: &str) -> String {
+    let (target, _) = target.split_once('#').unwrap_or((target, ""));
+    target.replace(['<', '>', '"', '`'], "_")
 }
 
 /// As written.
@@ -177,8 +195,8 @@ mod tests {
                 Err(SimulatedRequestError::Url("ftp://a/b".to_owned())),
             ),
             (
-                "GET /a<b",
-                Err(SimulatedRequestError::Url("/a<b".to_owned())),
+                "GET jobs<",
+                Err(SimulatedRequestError::Url("jobs<".to_owned())),
             ),
             (
                 "GET http://me@a/b",
@@ -190,6 +208,27 @@ mod tests {
                 .as_ref()
                 .map(|request| (request.host().map(Host::name), request.uri().path()));
             assert_eq!(parsed, expected.as_ref().copied(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_refuses_in_a_target_is_valid_here() {
+        let (fragment, character) = (Some(BadTarget::Fragment), Some(BadTarget::Character));
+        for (url, fault, path) in [
+            ("/a?b", None, "/a"),
+            ("/a\"b", None, "/a\"b"),
+            ("/a#b", fragment, "/a"),
+            ("/a<b?c#d", fragment, "/a_b"),
+            ("/a<b", character, "/a_b"),
+            ("/a`b", character, "/a_b"),
+            ("/a?`b", None, "/a"),
+            ("/a?b=<c>", character, "/a"),
+            ("/a?b=\"c\"", character, "/a"),
+            ("https://a.example/b#c", fragment, "/b"),
+        ] {
+            let request = SimulatedRequest::new("GET", url).unwrap();
+            assert_eq!((request.fault(), request.uri().path()), (fault, path));
+            assert_eq!(request.to_string(), format!("GET {url}"));
         }
     }
 }

@@ -144,10 +144,11 @@ pub(super) fn document(source: &str) -> anyhow::Result<OpenApiDocument> {
     let value = fetch::document(source)?;
     if value.as_str().is_some_and(is_htpasswd) {
         bail!(
-            "`{source}` is no OpenAPI document, but looks like an htpasswd file: `gatelatch user import {source}` adds its users"
+            "{} is no OpenAPI document, but looks like an htpasswd file: `gatelatch user import {source}` adds its users",
+            fetch::shown(source)
         );
     }
-    OpenApiDocument::read(&value).with_context(|| format!("cannot read `{source}`"))
+    OpenApiDocument::read(&value).with_context(|| format!("cannot read {}", fetch::shown(source)))
 }
 
 /// Lines `NAME:HASH`, which are one text to YAML.

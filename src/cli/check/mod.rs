@@ -3,7 +3,7 @@
 mod probe;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use self::probe::{Answers, Probe};
 use super::format::Format;
 use super::load_request;
-use super::printing::counted;
+use super::printing::{counted, print};
 use super::terminal::{self, FAINT, Progress};
+use super::words::duration;
 use crate::config::{
     self, Code, Config, LINTS, Loaded, Place, Problem, Problems, Severity, Style, examine,
 };
@@ -41,7 +42,7 @@ pub struct CheckArgs {
     #[arg(long)]
     pub probe: bool,
     /// How long each may take to answer `--probe`
-    #[arg(long, default_value = "2s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "2s", value_name = "DURATION", value_parser = duration)]
     pub timeout: Duration,
     /// How problems are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -64,7 +65,7 @@ pub enum DenyWarnings {
 /// Only where the output cannot be written.
 pub fn run(args: &CheckArgs, config: &Path) -> anyhow::Result<ExitCode> {
     if args.lints {
-        list_lints(args, &mut anstream::stdout().lock())?;
+        print(&list_lints(args.format))?;
         return Ok(ExitCode::SUCCESS);
     }
     let progress = Progress::start(&format!("checking {}", config.display()));
@@ -77,25 +78,29 @@ pub fn run(args: &CheckArgs, config: &Path) -> anyhow::Result<ExitCode> {
         Ok(_) | Err(_) => None,
     };
     drop(progress);
-    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
-    let verdict = match args.format {
-        Format::Text => as_text(args, (config, &result, probe), &mut out, &mut err)?,
-        Format::Json => as_json(args, (&result, probe), &mut out)?,
+    let (out, err) = match args.format {
+        Format::Text => as_text(args, (config, &result, probe)),
+        Format::Json => (as_json((&result, probe)), String::new()),
     };
-    Ok(ExitCode::from(verdict))
+    anstream::stderr().lock().write_all(err.as_bytes())?;
+    print(&out)?;
+    Ok(ExitCode::from(verdict(args, &result)))
 }
 
-fn list_lints(args: &CheckArgs, out: &mut impl Write) -> io::Result<()> {
-    match args.format {
+fn list_lints(format: Format) -> String {
+    match format {
         Format::Json => {
             let lint =
                 |(code, reason): &(Code, &str)| json!({ "name": code.as_str(), "reason": reason });
-            writeln!(out, "{:#}", LINTS.iter().map(lint).collect::<Value>())
+            format!("{:#}\n", LINTS.iter().map(lint).collect::<Value>())
         }
-        Format::Text => LINTS.iter().try_for_each(|(code, reason)| {
-            let text = format!("{:<24}{reason}", code.as_str());
-            writeln!(out, "{}", terminal::wrap(&text, 24, terminal::width()))
-        }),
+        Format::Text => {
+            let lint = |(code, reason): &(Code, &str)| {
+                let text = format!("{:<24}{reason}", code.as_str());
+                terminal::wrap(&text, 24, terminal::width()) + "\n"
+            };
+            LINTS.iter().map(lint).collect()
+        }
     }
 }
 
@@ -126,34 +131,27 @@ fn problems(result: &Outcome) -> &[Problem] {
 /// What was asked, what a load of it gave, and what was found of its servers.
 type Checked<'a> = (&'a Path, &'a Outcome, Option<Probe>);
 
-/// The streams take colours away where they are no terminals.
-fn as_text(
-    args: &CheckArgs,
-    checked: Checked<'_>,
-    out: &mut impl Write,
-    err: &mut impl Write,
-) -> io::Result<u8> {
-    let (path, result, probe) = checked;
-    err.write_all(config::render(problems(result), Style::Ansi).as_bytes())?;
+/// What goes to standard output and to standard error. The streams take colours away where they are no terminals.
+fn as_text(args: &CheckArgs, (config, result, probe): Checked<'_>) -> (String, String) {
+    let (mut out, mut err) = (String::new(), config::render(problems(result), Style::Ansi));
     if result
         .as_ref()
         .is_ok_and(|loaded| !loaded.warnings.is_empty())
     {
-        writeln!(
-            err,
+        err += &format!(
             "{FAINT}`allow_lints: [NAME]` on a rule or a service, or at the top level, silences a lint there; \
-`gatelatch check --lints` lists them{FAINT:#}"
-        )?;
+`gatelatch check --lints` lists them{FAINT:#}\n"
+        );
     }
-    let verdict = verdict(args, result);
-    let path = path.display();
+    let path = config.display();
     match result {
-        Ok(loaded) if verdict == 0 => writeln!(out, "{path} is valid: {}", summary(loaded, probe))?,
-        Ok(loaded) => writeln!(
-            err,
-            "{path} has {}; warnings are denied",
-            counted(loaded.warnings.len(), "warning")
-        )?,
+        Ok(loaded) if verdict(args, result) == 0 => {
+            out = format!("{path} is valid: {}\n", summary(loaded, probe));
+        }
+        Ok(loaded) => {
+            let warnings = counted(loaded.warnings.len(), "warning");
+            err += &format!("{path} has {warnings}; warnings are denied\n");
+        }
         Err(problems) => {
             let warnings = problems.as_slice().len() - problems.errors();
             let warnings = if warnings == 0 {
@@ -161,15 +159,12 @@ fn as_text(
             } else {
                 format!(", {}", counted(warnings, "warning"))
             };
-            let (files, are) = faulty(problems, checked.0);
-            writeln!(
-                err,
-                "{files} {are} not valid: {}{warnings}",
-                counted(problems.errors(), "error")
-            )?;
+            let (files, are) = faulty(problems, config);
+            let errors = counted(problems.errors(), "error");
+            err += &format!("{files} {are} not valid: {errors}{warnings}\n");
         }
     }
-    Ok(verdict)
+    (out, err)
 }
 
 /// The files that hold the errors, and their verb; the configuration where an error has no place.
@@ -189,11 +184,7 @@ fn faulty(problems: &Problems, config: &Path) -> (String, &'static str) {
     )
 }
 
-fn as_json(
-    args: &CheckArgs,
-    (result, probe): (&Outcome, Option<Probe>),
-    out: &mut impl Write,
-) -> io::Result<u8> {
+fn as_json((result, probe): (&Outcome, Option<Probe>)) -> String {
     let mut answer =
         json!({ "valid": result.is_ok(), "problems": config::to_json(problems(result)) });
     if let Ok(loaded) = result {
@@ -222,9 +213,7 @@ fn as_json(
             "directory": (directory.asked > 0).then_some(directory.answering > 0),
         });
     }
-    // at once: piece by piece, many problems would be as many system calls
-    out.write_all(format!("{answer:#}\n").as_bytes())?;
-    Ok(verdict(args, result))
+    format!("{answer:#}\n")
 }
 
 fn summary(loaded: &Loaded, probe: Option<Probe>) -> String {
@@ -295,21 +284,12 @@ mod tests {
             "0123456789abcdef0123456789abcdef".to_owned(),
         );
         let result = config::load(&request);
-        let (mut out, mut err) = (Vec::new(), anstream::StripStream::new(Vec::new()));
-        let code = match args.format {
-            Format::Text => as_text(
-                args,
-                (Path::new("gateway.yaml"), &result, None),
-                &mut out,
-                &mut err,
-            ),
-            Format::Json => as_json(args, (&result, None), &mut out),
+        let (out, err) = match args.format {
+            Format::Text => as_text(args, (Path::new("gateway.yaml"), &result, None)),
+            Format::Json => (as_json((&result, None)), String::new()),
         };
-        (
-            code.unwrap(),
-            String::from_utf8(out).unwrap(),
-            String::from_utf8(err.into_inner()).unwrap(),
-        )
+        let err = anstream::adapter::strip_str(&err).to_string();
+        (verdict(args, &result), out, err)
     }
 
     fn args(deny: Option<DenyWarnings>, format: Format) -> CheckArgs {

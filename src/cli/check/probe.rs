@@ -186,7 +186,14 @@ impl Target {
                 Code::UnreachableState,
                 place.clone(),
                 format!("the state store `{state}` cannot be used: {error}"),
-                "start it, or correct `state`",
+                match state {
+                    StateSettings::File(_) => {
+                        "name a file in a folder that the gateway can write to"
+                    }
+                    StateSettings::Memory | StateSettings::Redis(_) => {
+                        "start it, or correct `state`"
+                    }
+                },
             ),
             Self::Directory(ldap) => (
                 Code::UnreachableDirectory,

@@ -4,30 +4,36 @@ mod files;
 mod upstream;
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use tracing::Level;
 
 use super::{load, load_request};
 use crate::ambient;
+use crate::config;
 use crate::server::{self, Bound, GatewaySettings};
-use crate::telemetry::LineFormat;
 use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::{LineFormat, events};
 
 /// Run a sample service with the gateway in front of it, and print requests to try.
 ///
 /// Everything lives in a temporary folder that is removed at the end. While it runs, edit the configuration there: it
-/// is reloaded as you save it. Access-log lines appear on stdout.
+/// is reloaded as you save it, and stderr says so. Access-log lines appear on stdout.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatelatch demo
   gatelatch demo --listen 127.0.0.1:9000")]
 pub(super) struct DemoArgs {
     /// Where the gateway listens; another port where this one is taken
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    config::listen_address(text, Ipv4Addr::LOCALHOST.into())
 }
 
 pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
@@ -52,7 +58,11 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         access_log,
         events: None,
     };
+    // what is said at the start is printed below; a reload is told where its file is edited
+    let events = events::init(LineFormat::of(&io::stderr()), Level::WARN);
+    let events = events.context("events cannot be written")?;
     server::run(settings, |bound| {
+        events.set_level(Level::INFO);
         // a closed stdout ends nothing: the gateway can still be tried
         let _ = introduce(bound, upstream, &folder.config());
     })?;
@@ -63,8 +73,9 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 /// The address, or any other port of it where somebody has it already.
 fn free_or_any(address: SocketAddr) -> SocketAddr {
     match std::net::TcpListener::bind(address) {
-        Ok(_) => address,
-        Err(_) => SocketAddr::new(address.ip(), 0),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => SocketAddr::new(address.ip(), 0),
+        // another error is said by whoever listens
+        Ok(_) | Err(_) => address,
     }
 }
 

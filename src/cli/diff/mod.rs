@@ -12,10 +12,12 @@ mod weight;
 mod words;
 
 use std::collections::HashMap;
+use std::fs;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 
 use self::people::Everybody;
@@ -66,8 +68,7 @@ enum Format {
 /// # Errors
 /// Where the output cannot be written. A configuration that does not load is shown, and ends with exit code 2.
 pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
-    let loaded =
-        load::load_to_look(&args.old).and_then(|old| Ok((old, load::load_to_look(&args.new)?)));
+    let loaded = look(&args.old).and_then(|old| Ok((old, look(&args.new)?)));
     let (old, new) = match loaded {
         Ok(both) => both,
         Err(error) => {
@@ -87,6 +88,12 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// One that is not there is said in other words than a configuration that `--config` would name.
+fn look(path: &Path) -> anyhow::Result<Config> {
+    fs::metadata(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    load::load_to_look(path)
 }
 
 fn compare<'a>(args: &'a DiffArgs, old: &'a Config, new: &'a Config) -> DiffReport<'a> {

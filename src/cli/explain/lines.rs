@@ -1,6 +1,6 @@
 //! Many requests, one a line.
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
@@ -11,6 +11,7 @@ use super::subject::SubjectArgs;
 use super::{Question, exit_code};
 use crate::analysis::simulation::{SimulatedRequest, SimulatedVerdict};
 use crate::cli::format::Format;
+use crate::cli::printing::{print, say};
 
 /// What a line may say.
 #[derive(Parser)]
@@ -40,7 +41,7 @@ pub(super) fn explain(
         match answer(question, subject, &line) {
             Ok((text, verdict)) => {
                 worst = worst.max(exit_code(verdict));
-                anstream::stdout().lock().write_all(text.as_bytes())?;
+                print(&text)?;
             }
             Err(error) => {
                 unclear = true;
@@ -78,12 +79,12 @@ fn first_line(error: &clap::Error) -> anyhow::Error {
     )
 }
 
-fn report(format: Format, number: usize, error: &anyhow::Error) -> std::io::Result<()> {
+fn report(format: Format, number: usize, error: &anyhow::Error) -> anyhow::Result<()> {
     match format {
-        Format::Text => writeln!(anstream::stderr().lock(), "error: line {number}: {error:#}"),
+        Format::Text => say(&format!("error: line {number}: {error:#}")),
         Format::Json => {
             let object = json!({ "line": number, "error": format!("{error:#}") });
-            writeln!(anstream::stdout().lock(), "{object}")
+            print(&format!("{object}\n"))
         }
     }
 }

@@ -6,7 +6,6 @@ mod live;
 mod show;
 mod subject;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,6 +16,7 @@ use self::live::Live;
 use self::subject::SubjectArgs;
 use super::format::Format;
 use super::load;
+use super::printing::{print, say};
 use super::terminal::Progress;
 use crate::access::{Decision, Mode};
 use crate::analysis::simulation::{
@@ -132,10 +132,7 @@ fn answer(args: &ExplainArgs, question: &Question<'_>) -> anyhow::Result<ExitCod
         ("-", Some(_)) | (_, None) => {
             let usage =
                 "a method and a URL are needed, or `-` alone to read requests from standard input";
-            writeln!(
-                anstream::stderr().lock(),
-                "error: {usage}; see `gatelatch explain --help`"
-            )?;
+            say(&format!("error: {usage}; see `gatelatch explain --help`"))?;
             Ok(ExitCode::from(2))
         }
         (method, Some(url)) => {
@@ -143,7 +140,7 @@ fn answer(args: &ExplainArgs, question: &Question<'_>) -> anyhow::Result<ExitCod
                 SimulatedRequest::new(method, url)?.with_destination(args.destination.as_deref());
             let subject = args.subject.resolve(question.config)?;
             let (text, verdict) = question.answer(&request, &subject);
-            anstream::stdout().lock().write_all(text.as_bytes())?;
+            print(&text)?;
             Ok(ExitCode::from(exit_code(verdict)))
         }
     }

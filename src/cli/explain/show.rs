@@ -3,7 +3,7 @@
 use clap::builder::styling::Style;
 
 use super::{Found, mode, rates};
-use crate::access::{AccessSubject, Decision, Mode, PathOptions, Requirement, RuleId};
+use crate::access::{AccessSubject, Decision, Mode, PathError, PathOptions, Requirement, RuleId};
 use crate::analysis::simulation::{SimulatedCaller, SimulatedRejection, SimulatedRequest};
 use crate::analysis::{ConditionReport, Explanation, RuleReport};
 use crate::cli::terminal::{self, BAD, DOUBTFUL, FAINT, GOOD};
@@ -245,6 +245,12 @@ fn refused(
 ) {
     let raw = request.uri().path();
     match refusal {
+        SimulatedRejection::BadRequest(BadRequest::Path(PathError::NotAbsolute)) => {
+            page.line(
+                2,
+                "no rule covers `*`, which means the server as a whole (RFC 9112, section 3.2.4)",
+            );
+        }
         SimulatedRejection::BadRequest(BadRequest::Path(_)) => {
             loosen(page, config.router.widest_paths(), raw, "of the service")
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::access::{AccessSubject, Claim, ClaimValue, Identity};
 use crate::ambient;
 use crate::analysis::simulation::{CallerSpec, SimulatedCaller, roles_text};
-use crate::cli::words::trimmed;
+use crate::cli::words::{duration, trimmed};
 use crate::config::Config;
 use crate::identify::{admit_unlisted, authentication, identity_of};
 use crate::ldap::{DirectoryGroup, LdapDirectory, LdapFailure, LdapSettings};
@@ -31,7 +31,7 @@ pub(super) struct SubjectArgs {
     #[arg(long, value_name = "GROUPS", value_delimiter = ',', value_parser = trimmed::<String>, requires = "provider")]
     groups: Vec<String>,
 
-    /// Anybody who has these roles
+    /// Anybody who has these roles; several with commas between them
     #[arg(
         long,
         value_name = "ROLES",
@@ -58,7 +58,7 @@ pub(super) struct SubjectArgs {
     second_factor: bool,
 
     /// How long ago the sign-in was, for rules that ask for `max_age`; by default it is new
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "token")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "token")]
     age: Option<Duration>,
 }
 

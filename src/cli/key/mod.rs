@@ -4,9 +4,7 @@ mod confirm;
 mod place;
 mod rotate;
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,6 +16,8 @@ use zeroize::Zeroizing;
 
 use self::rotate::RotateArgs;
 use crate::ambient;
+use crate::cli::new_file::write_new;
+use crate::cli::printing::print;
 use crate::token::{self, Algorithm, Key};
 
 /// Make keys that sign tokens, and exchange them
@@ -87,36 +87,23 @@ fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
         None => Zeroizing::new(STANDARD.encode(ambient::random_bytes::<48>()) + "\n"),
     };
     match &args.out {
-        None => anstream::stdout()
-            .lock()
-            .write_all(text.as_bytes())
-            .context("cannot write to standard output")?,
+        None => print(&text)?,
         Some(path) => {
-            write_new(path, &text)?;
+            write(path, &text)?;
             report(path, args.algorithm, &text)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("cannot write `{}`", path.display());
-    let opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    let mut file = match opened {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            bail!(
-                "`{}` exists and is not overwritten; nothing was written",
-                path.display()
-            )
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let shown = path.display();
+    match write_new(path, text, 0o600) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("`{shown}` exists and is not overwritten; nothing was written")
         }
-        opened => opened.with_context(failed)?,
-    };
-    file.write_all(text.as_bytes()).with_context(failed)?;
-    file.sync_all().with_context(failed)
+        written => written.with_context(|| format!("cannot write `{shown}`")),
+    }
 }
 
 fn report(path: &Path, algorithm: Option<Algorithm>, text: &str) -> anyhow::Result<()> {

@@ -17,8 +17,9 @@ use super::confirm::{Purpose, wait_for};
 use super::place::{KeyPlace, Spelling};
 use crate::cli::load::load;
 use crate::cli::printing::{print, say};
+use crate::cli::words::duration;
 use crate::config::edit::{KeyChange, WrittenKey, WrittenKeys, edit_keys, read_keys};
-use crate::config::{Config, KeyLife, create_like, replace};
+use crate::config::{Config, KeyLife, create_like, replace, show_duration};
 use crate::token::Algorithm;
 
 /// Put a new key in the place of the one that signs tokens, and log nobody out
@@ -48,7 +49,7 @@ pub(super) struct RotateArgs {
     admin: Vec<SocketAddr>,
 
     /// How long the gateways may take to confirm a step
-    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = duration)]
     timeout: Duration,
 
     /// No gateway runs: wait for none
@@ -124,6 +125,11 @@ impl Waiting {
 
     fn confirm(&self, kid: &str, purpose: Purpose) -> anyhow::Result<()> {
         for admin in &self.admins {
+            say(&format!(
+                "  waiting until {admin} confirms that `{kid}` {}, for {} at most; `--offline` waits for none, where no gateway runs",
+                purpose.said(),
+                show_duration(self.timeout)
+            ))?;
             wait_for(*admin, kid, purpose, self.timeout)
                 .context("the rotation stands still, and nobody is logged out; once that is mended, the same command takes it up")?;
             say(&format!(
@@ -299,7 +305,7 @@ impl Rotation {
         let life = self.longest_life();
         say(&format!(
             "done. Take the former key out of `auth.token.previous` in {}: until then tokens that it has signed are in use",
-            humantime::format_duration(life)
+            show_duration(life)
         ))
     }
 
@@ -358,7 +364,7 @@ impl Rotation {
             signing.value,
             former.name,
             shown(&former),
-            humantime::format_duration(self.longest_life()),
+            show_duration(self.longest_life()),
         )
     }
 }

@@ -44,7 +44,7 @@ pub(super) struct RoutesArgs {
     #[arg(long, value_name = "NAME")]
     service: Option<String>,
 
-    /// Columns for these roles only
+    /// Columns for these roles only; several with commas between them
     #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
     roles: Option<Vec<String>>,
 }

@@ -135,10 +135,10 @@ impl RunningGateway {
             Some(body) => self.runtime.block_on(post_json(request, body.to_string())),
             None => self.runtime.block_on(get(request)),
         };
-        let answer = answer.with_context(|| {
-            format!(
-                "sessions are in the running gateway, and none answers at `admin.listen`, {}",
-                self.address
+        let answer = answer.map_err(|error| {
+            anyhow!(
+                "sessions are in the running gateway, and none answers at `admin.listen`: {error}; start it with \
+                 `gatelatch run`, or name the configuration of one that runs with `--config`"
             )
         })?;
         let parsed = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();

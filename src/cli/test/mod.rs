@@ -3,7 +3,7 @@
 mod junit;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::format::Format;
 use super::load;
 use super::load_request;
-use super::printing::counted;
+use super::printing::{counted, print};
 use super::terminal::{BAD, FAINT, GOOD, Progress};
 use crate::access::RuleId;
 use crate::config::{self, Config, Origin, Rehearsal, Style, TestReport, TestResult};
@@ -64,8 +64,11 @@ pub enum DenyUntouched {
 /// Where the configuration cannot be used, or the report cannot be written.
 pub fn run(args: &TestArgs, config: &Path) -> anyhow::Result<ExitCode> {
     let progress = Progress::start(&format!("testing {}", config.display()));
-    let rehearsal =
-        config::rehearse(&load_request(config), args.file.as_deref()).map_err(load::shown)?;
+    let rehearsal = config::rehearse(&load_request(config), args.file.as_deref());
+    let rehearsal = rehearsal.map_err(|problems| match &args.file {
+        Some(file) => load::shown_beside(problems, file),
+        None => load::shown(problems),
+    })?;
     drop(progress);
     if let Some(path) = &args.junit {
         let suite = args.file.as_deref().unwrap_or(config);
@@ -73,54 +76,37 @@ pub fn run(args: &TestArgs, config: &Path) -> anyhow::Result<ExitCode> {
         fs::write(path, report).with_context(|| format!("cannot write `{}`", path.display()))?;
     }
     match args.format {
-        Format::Text => print_text(&rehearsal)?,
-        // at once: piece by piece, many results would be as many system calls
-        Format::Json => anstream::stdout()
-            .lock()
-            .write_all(format!("{:#}\n", as_json(&rehearsal)).as_bytes())?,
+        Format::Text => {
+            let failures = config::render(&rehearsal.failures, Style::Ansi);
+            anstream::stderr().lock().write_all(failures.as_bytes())?;
+            print(&as_text(&rehearsal))?;
+        }
+        Format::Json => print(&format!("{:#}\n", as_json(&rehearsal)))?,
     }
     let report = &rehearsal.report;
     let denied = args.deny == Some(DenyUntouched::Untouched) && report.untouched().next().is_some();
     Ok(ExitCode::from(u8::from(report.failed() > 0 || denied)))
 }
 
-fn print_text(rehearsal: &Rehearsal) -> io::Result<()> {
-    let failures = config::render(&rehearsal.failures, Style::Ansi);
-    anstream::stderr().lock().write_all(failures.as_bytes())?;
-    let (report, mut out) = (&rehearsal.report, anstream::stdout().lock());
-    let (all, failed) = (report.results.len(), report.failed());
-    match failed {
-        _ if all == 0 => writeln!(
-            out,
-            "no tests: write some under `tests`, see `gatelatch test --help`"
-        )?,
-        0 => writeln!(
-            out,
-            "{GOOD}{}, all as expected{GOOD:#}",
-            counted(all, "test")
-        )?,
-        _ => writeln!(
-            out,
-            "{BAD}{}, {failed} not as expected{BAD:#}",
-            counted(all, "test")
-        )?,
-    }
+fn as_text(rehearsal: &Rehearsal) -> String {
+    let report = &rehearsal.report;
+    let (all, failed) = (counted(report.results.len(), "test"), report.failed());
+    let verdict = match failed {
+        _ if report.results.is_empty() => {
+            "no tests: write some under `tests`, see `gatelatch test --help`".to_owned()
+        }
+        0 => format!("{GOOD}{all}, all as expected{GOOD:#}"),
+        _ => format!("{BAD}{all}, {failed} not as expected{BAD:#}"),
+    };
     let (rules, untouched) = (rules(report), report.untouched().count());
-    writeln!(
-        out,
-        "{} of {} touched by a test",
-        rules - untouched,
-        counted(rules, "rule")
-    )?;
+    let (touched, all) = (rules - untouched, counted(rules, "rule"));
+    let mut text = format!("{verdict}\n{touched} of {all} touched by a test\n");
     for (service, rule) in report.untouched() {
         let (name, origin) = rule_at(&rehearsal.loaded.config, service, rule);
-        writeln!(
-            out,
-            "  not touched: `{name}` {FAINT}({}){FAINT:#}",
-            place(origin)
-        )?;
+        let place = place(origin);
+        text += &format!("  not touched: `{name}` {FAINT}({place}){FAINT:#}\n");
     }
-    Ok(())
+    text
 }
 
 fn rules(report: &TestReport) -> usize {

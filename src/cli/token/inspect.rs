@@ -1,18 +1,19 @@
 //! `gatelatch token inspect`.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::ambient;
 use crate::cli::load;
+use crate::cli::printing::print;
 use crate::config::Config;
 use crate::token::{Inspection, TokenError, Verifier};
 
@@ -33,10 +34,7 @@ pub(super) fn run(args: &TokenInspectArgs, config: &Path) -> anyhow::Result<Exit
     let config = load::load(config)?.config;
     let token = read(args)?;
     let (text, holds) = inspect(&config, token.trim(), ambient::unix_seconds());
-    anstream::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")?;
+    print(&text)?;
     Ok(if holds {
         ExitCode::SUCCESS
     } else {
@@ -54,6 +52,9 @@ fn read(args: &TokenInspectArgs) -> anyhow::Result<Zeroizing<String>> {
         .take(LONGEST_INPUT)
         .read_to_string(&mut token)
         .context("cannot read a token from standard input")?;
+    if token.trim().is_empty() {
+        bail!("standard input is empty: write a token to it, or as the argument");
+    }
     Ok(token)
 }
 

@@ -1,6 +1,5 @@
 //! `gatelatch token issue`.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,8 +8,9 @@ use anyhow::{Context as _, bail};
 
 use crate::ambient;
 use crate::cli::load;
-use crate::cli::words::trimmed;
-use crate::config::{Auth, KeyLife};
+use crate::cli::printing::print;
+use crate::cli::words::{duration, trimmed};
+use crate::config::{Auth, KeyLife, show_duration};
 use crate::token::{Holder, IssuerSettings, SessionId, SignIn, TokenIssuer};
 
 /// Make a token for a user of the list
@@ -23,20 +23,19 @@ pub(super) struct TokenIssueArgs {
     user: String,
 
     /// How long it is valid, up to `max_lifetime`
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = life)]
     ttl: Duration,
 
-    /// What the token says of roles, for services that read it themselves: the gateway itself always takes those of
-    /// the user list
+    /// What the token says of roles (several with commas between them), for services that read it themselves: the
+    /// gateway itself always takes those of the user list
     #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<Box<str>>)]
     roles: Option<Vec<Box<str>>>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration >= Duration::from_secs(1) => Ok(duration),
-        Ok(_) | Err(_) => Err("write a duration such as `10m` or `1h`".to_owned()),
-    }
+fn life(text: &str) -> Result<Duration, &'static str> {
+    let life = duration(text).ok();
+    life.filter(|life| *life >= Duration::from_secs(1))
+        .ok_or("write a duration such as `10m` or `1h`")
 }
 
 pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCode> {
@@ -67,8 +66,7 @@ pub(super) fn run(args: &TokenIssueArgs, config: &Path) -> anyhow::Result<ExitCo
         sign_in: SignIn::default(),
     };
     let issued = issuer.issue(&holder, ambient::random_bytes(), ambient::unix_seconds())?;
-    writeln!(anstream::stdout().lock(), "{}", issued.token)
-        .context("cannot write to standard output")?;
+    print(&format!("{}\n", issued.token))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,7 +78,7 @@ fn issuer(auth: Auth, ttl: Duration, longest_token: usize) -> anyhow::Result<Tok
         );
     }
     if ttl > token.max_lifetime {
-        let longest = humantime::format_duration(token.max_lifetime);
+        let longest = show_duration(token.max_lifetime);
         bail!("a token of this life is refused: `auth.token.max_lifetime` is {longest}");
     }
     let settings = IssuerSettings {

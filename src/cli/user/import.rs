@@ -6,10 +6,9 @@ use std::io::Read as _;
 
 use anyhow::{Context as _, bail};
 
-use super::roles::note_unasked_roles;
+use super::roles::{check_distinct, note_unasked_roles, role};
 use super::store::{self, Store};
 use crate::cli::printing::{counted, say};
-use crate::cli::words::trimmed;
 use crate::config::edit::{Change, NewUser};
 use crate::users::{HashError, PasswordHash, is_user_name};
 
@@ -28,8 +27,8 @@ use crate::users::{HashError, PasswordHash, is_user_name};
 pub(super) struct UserImportArgs {
     /// The htpasswd file, `-` for standard input
     file: String,
-    /// What all of them may do
-    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
+    /// What all of them may do; several with commas between them
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = role)]
     roles: Vec<String>,
     /// Leave out what cannot be taken over
     #[arg(long)]
@@ -52,6 +51,7 @@ enum Refusal<'a> {
 /// # Errors
 /// Where the file cannot be read, or a line cannot be taken over and `--skip` is not given.
 pub(super) fn run(store: &Store, args: &UserImportArgs) -> anyhow::Result<()> {
+    check_distinct(&args.roles)?;
     let shown = match args.file.as_str() {
         "-" => "standard input",
         file => file,

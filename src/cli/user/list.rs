@@ -1,13 +1,12 @@
 //! `gatelatch user list`.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::store::Store;
+use crate::cli::printing;
 use crate::users::{ApiKey, NEVER, User, Work};
 
 /// List the users
@@ -35,10 +34,7 @@ pub(super) fn print(store: &Store, args: &UserListArgs) -> anyhow::Result<()> {
             users.iter().map(|user| describe(user)).collect::<Value>()
         ),
     };
-    anstream::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")
+    printing::print(&text)
 }
 
 fn table(users: &[Arc<User>]) -> String {

@@ -13,14 +13,14 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use zeroize::Zeroizing;
 
-use self::roles::note_unasked_roles;
+use self::roles::{check_distinct, note_unasked_roles, role};
 use self::store::Store;
 use super::password;
 use super::printing::{print_once, say};
-use super::words::trimmed;
 use crate::ambient;
+use crate::config;
 use crate::config::edit::{Change, NewKey, NewUser};
-use crate::users::{KeyDigest, api_key};
+use crate::users::{KeyDigest, api_key, is_user_name};
 
 /// Change the user list in place
 ///
@@ -62,9 +62,10 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct AddArgs {
     /// The name to log in with, and the token's subject
+    #[arg(value_parser = user_name)]
     user: String,
-    /// What the user may do
-    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
+    /// What the user may do; several with commas between them
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = role)]
     roles: Vec<String>,
     /// The name to show
     #[arg(long)]
@@ -87,11 +88,11 @@ struct AddKeyArgs {
     /// What the key is called
     #[arg(long)]
     name: String,
-    /// What the key may do, instead of what its user may
-    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = trimmed::<String>)]
+    /// What the key may do, instead of what its user may; several with commas between them
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', value_parser = role)]
     roles: Option<Vec<String>>,
     /// From when on it is refused, such as 2027-01-01
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = to_come)]
     expires: Option<String>,
 }
 
@@ -118,6 +119,23 @@ struct PasswordArgs {
 struct UserNameArgs {
     /// The user's name
     user: String,
+}
+
+fn user_name(text: &str) -> Result<String, &'static str> {
+    if is_user_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a user name has no spaces and no invisible characters, and at most 255 bytes")
+    }
+}
+
+/// A time that is not over, as the users file has it.
+fn to_come(text: &str) -> Result<String, &'static str> {
+    match config::moment(text).or_else(|| text.parse().ok()) {
+        None => Err("write a date such as `2027-01-01`, or a time such as `2027-01-01T12:00:00Z`"),
+        Some(end) if end <= ambient::unix_seconds() => Err("the key would be refused from now on"),
+        Some(_) => Ok(text.to_owned()),
+    }
 }
 
 pub(super) fn run(args: UserArgs, config: &Path) -> anyhow::Result<ExitCode> {
@@ -172,12 +190,14 @@ impl PasswordArgs {
         Ok((password, hash))
     }
 
-    fn print(&self, password: &str) -> anyhow::Result<()> {
-        if self.random {
-            print_once(password)
-        } else {
-            Ok(())
+    /// Shows a password that was made.
+    fn print(&self, user: &str, password: &str) -> anyhow::Result<()> {
+        if !self.random {
+            return Ok(());
         }
+        let remedy =
+            format!("`gatelatch user set-password {user} --random` makes another password");
+        print_once(password, &remedy)
     }
 }
 
@@ -190,6 +210,7 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
         no_password,
         password,
     } = args;
+    check_distinct(&roles)?;
     // before somebody types a password in vain
     if store.knows(&user)? {
         bail!("there is a user `{user}` already");
@@ -210,21 +231,25 @@ fn add(store: &Store, args: AddArgs) -> anyhow::Result<()> {
     };
     change(store, &Change::Add(vec![new]), "added", &user)?;
     note_unasked_roles(store, &roles)?;
-    obtained.map_or(Ok(()), |(text, _)| password.print(&text))
+    obtained.map_or(Ok(()), |(text, _)| password.print(&user, &text))
 }
 
 fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
+    let roles = args.roles.clone().unwrap_or_default();
+    check_distinct(&roles)?;
     let key = api_key(ambient::random_bytes());
     let hash = KeyDigest::of(&key)
         .context("a new key is a key")?
         .to_string();
+    let (name, file) = (args.name.clone(), store.path().display());
     let added = format!(
-        "added key `{}` to user `{}` in {}; it is shown this once",
-        args.name,
-        args.user,
-        store.path().display()
+        "added key `{name}` to user `{}` in {file}; it is shown this once",
+        args.user
     );
-    let roles = args.roles.clone().unwrap_or_default();
+    let remedy = format!(
+        "take the key `{name}` out of `api_keys` of `{}` in {file}, and add another",
+        args.user
+    );
     let new = NewKey {
         name: args.name,
         hash,
@@ -235,7 +260,7 @@ fn add_key(store: &Store, args: AddKeyArgs) -> anyhow::Result<()> {
     store.change(&Change::AddKey { user, key: new })?;
     say(&added)?;
     note_unasked_roles(store, &roles)?;
-    print_once(&key)
+    print_once(&key, &remedy)
 }
 
 fn set_password(store: &Store, args: SetPasswordArgs) -> anyhow::Result<()> {
@@ -252,5 +277,5 @@ fn set_password(store: &Store, args: SetPasswordArgs) -> anyhow::Result<()> {
         "changed the password of user `{user}` in {}",
         store.path().display()
     ))?;
-    password.print(&text)
+    password.print(&user, &text)
 }

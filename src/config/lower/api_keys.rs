@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::time::{second, since_1970};
+use super::time::second_or_date;
 use super::{label, roles};
 use crate::access::Identity;
 use crate::config::blocks;
@@ -50,7 +50,9 @@ fn api_key(
     let roles = section
         .take("roles")
         .map(|entry| self::roles(entry, reader, None));
-    let expires_at = section.take("expires").map(|entry| end(&entry, reader));
+    let expires_at = section
+        .take("expires")
+        .map(|entry| second_or_date(&entry, reader));
     section.finish(reader);
     let (name, roles) = (
         name?.into_boxed_str(),
@@ -76,15 +78,6 @@ fn api_key(
         roles,
         expires_at: expires_at.unwrap_or(Some(NEVER))?,
     })
-}
-
-/// A time, or a date: its first moment.
-fn end(entry: &Entry, reader: &mut Reader<'_>) -> Option<u64> {
-    let (_, text) = reader.scalar(entry, "a date such as `2027-01-01`")?;
-    match humantime::parse_rfc3339(&format!("{text}T00:00:00Z")) {
-        Ok(midnight) => since_1970(midnight),
-        Err(_) => second(entry, reader),
-    }
 }
 
 fn digest(entry: &Entry, seen: &mut Seen, reader: &mut Reader<'_>) -> Option<KeyDigest> {

@@ -208,6 +208,7 @@ pub(super) fn checked<K>(
         | KeyError::NotPrivate
         | KeyError::NotPublic
         | KeyError::Certificate
+        | KeyError::CertificateForPrivate
         | KeyError::OtherKind(_)
         | KeyError::RsaNumbers
         | KeyError::NotOnCurve(_)

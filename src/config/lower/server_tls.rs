@@ -161,7 +161,7 @@ fn check_validity(certificate: &CertificateDer<'_>, now: u64) -> Result<(), Vali
     let verdict = verify_server_cert_signed_by_trust_anchor(&parsed, &roots, &[], now, algorithms);
     match verdict {
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => Err(
-            Validity::Elsewhen(format!("has expired on {}", date(not_after))),
+            Validity::Elsewhen(format!("expired on {}", date(not_after))),
         ),
         Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
             not_before, ..

@@ -18,6 +18,7 @@ use crate::config::section::Section;
 use crate::config::settings::{Origin, Server, Service};
 use crate::config::shown::shown;
 use crate::config::span::Span;
+use crate::config::value;
 use crate::config::yaml::{Entry, Value};
 use crate::rates::ServiceRates;
 use crate::upstream::Settings as UpstreamSettings;
@@ -312,11 +313,10 @@ fn case_rule(section: &mut Section, reader: &mut Reader<'_>) -> CaseRule {
 
 /// Service names become labels of metrics and fields of log lines.
 fn check_name(name: &str, span: Span, reader: &mut Reader<'_>) {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+    if !value::is_service_name(name) {
         let message = format!("`{}` is not the name of a service", shown(name));
         let finding = Finding::error(Code::InvalidValue, span, message);
-        reader.report(finding.help("write up to 64 letters, digits, `-`, `_` and `.`"));
+        reader.report(finding.help(value::SERVICE_NAME_FORM));
     }
 }
 

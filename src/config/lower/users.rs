@@ -251,6 +251,9 @@ impl Costs {
         let (span, user) = (first.0, shown(&first.1));
         let message = match weak.map(|(_, cost)| cost.users).sum::<usize>() - 1 {
             0 => format!("the password hash of `{user}`, {work}, is quick to try"),
+            1 => {
+                format!("the password hash of `{user}`, {work}, is quick to try, and so is 1 more")
+            }
             others => format!(
                 "the password hash of `{user}`, {work}, is quick to try, and so are {others} more"
             ),

@@ -19,8 +19,10 @@ pub enum KeyError {
     NotPrivate,
     /// A private key where a public one is enough.
     NotPublic,
-    /// A certificate where a key is needed.
+    /// A certificate where a public key is needed.
     Certificate,
+    /// A certificate where a private key is needed.
+    CertificateForPrivate,
     /// A key for another algorithm.
     OtherKind(Algorithm),
     /// An RSA modulus of so many bits, outside 2048 to 8192.
@@ -47,9 +49,10 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooShort(algorithm, bytes) => {
+                let plural = if *bytes == 1 { "" } else { "s" };
                 write!(
                     f,
-                    "a secret of {bytes} bytes; {algorithm} needs at least {SECRET_BYTES}, e.g. from `openssl rand -base64 48`"
+                    "a secret of {bytes} byte{plural}; {algorithm} needs at least {SECRET_BYTES}, e.g. from `openssl rand -base64 48`"
                 )
             }
             Self::NotPem => f.write_str("not a key in PEM form; make one with `gatelatch key generate`"),
@@ -63,6 +66,9 @@ impl fmt::Display for KeyError {
             Self::NotPublic => f.write_str("a private key; write the public one here: `openssl pkey -in KEY -pubout`"),
             Self::Certificate => {
                 f.write_str("a certificate; write its key here: `openssl x509 -in CERTIFICATE -pubkey -noout`")
+            }
+            Self::CertificateForPrivate => {
+                f.write_str("a certificate; write the file of the private key that belongs to it")
             }
             Self::OtherKind(algorithm) => {
                 write!(f, "not {}, which {algorithm} needs", algorithm.key_kind())

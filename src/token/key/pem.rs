@@ -31,7 +31,13 @@ pub(super) enum PemLabel {
 impl KeyBlock {
     /// Reads the one private key of a text.
     pub(super) fn private(text: &str) -> Result<Self, KeyError> {
-        let block = Self::only(text)?;
+        let block = Self::only(text).map_err(|error| {
+            if error == KeyError::Certificate {
+                KeyError::CertificateForPrivate
+            } else {
+                error
+            }
+        })?;
         match block.label {
             PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1 => Ok(block),
             PemLabel::Spki | PemLabel::Pkcs1Public => Err(KeyError::NotPrivate),

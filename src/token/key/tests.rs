@@ -275,7 +275,7 @@ fn what_is_not_the_right_key_is_refused_with_what_to_do() {
         (ed, file("p256.sec1.pem"), OtherKind(ed)),
         (es, file("p256.pub.pem"), NotPrivate),
         (es, file("encrypted.pem"), Encrypted),
-        (es, file("certificate.pem"), Certificate),
+        (es, file("certificate.pem"), CertificateForPrivate),
         (es, twice, NotPem),
         (es, String::new(), NotPem),
         (
