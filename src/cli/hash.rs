@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::password;
 use super::printing::print;
 
-/// Hash a password for the users file.
+/// Hash a password for the users file
 ///
 /// The password is asked for twice on a terminal, and is the one line of standard input otherwise, without its end.
 /// It is never an argument: arguments are visible to other users of the machine.

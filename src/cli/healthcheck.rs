@@ -18,7 +18,7 @@ const LONGEST_ANSWER: usize = 16 << 10;
 /// Nobody waits longer for a probe.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Ask a running gateway whether it is ready, for a container's HEALTHCHECK.
+/// Ask a running gateway whether it is ready, for a container's HEALTHCHECK
 ///
 /// It asks `/readyz` of the admin listener. Exit code 0 is ready, 1 is not ready or not there. Of the configuration
 /// only `admin.listen` is read: no secret needs to be set, and nothing else needs to be right.

@@ -13,11 +13,11 @@ use crate::telemetry::LineFormat;
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::events;
 
-/// Run the gateway until SIGTERM or Ctrl-C.
+/// Run the gateway until SIGTERM or Ctrl-C
 ///
 /// Access-log lines go to stdout, events to stderr. Both files are read again when they change and on SIGHUP; a file
 /// with problems is never applied. SIGTERM finishes the requests that run (`server.timeouts.drain`), a second one ends
-/// at once.
+/// at once. Exit code 0 after a signal, 1 where it cannot start or fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   gatelatch run

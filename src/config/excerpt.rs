@@ -66,6 +66,11 @@ pub(super) fn seal(findings: Vec<Finding>, sources: &[Source]) -> Vec<Problem> {
     findings.into_iter().map(sealed).collect()
 }
 
+/// The line of a place.
+pub(super) fn excerpt(source: &Source, span: Span) -> Option<Excerpt> {
+    Page::new(source, &[]).excerpt(span)
+}
+
 /// A source cut into lines.
 struct Page<'a> {
     source: &'a Source,
@@ -104,12 +109,12 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The line of the place. A line of `.env` is never shown: hardly anything in it is no secret.
+    /// The line of the place. Of a line of `.env` nothing is shown: hardly anything in it is no secret.
     fn excerpt(&self, span: Span) -> Option<Excerpt> {
         let index = span.start.line as usize - 1;
         let line = *self.lines.get(index)?;
         let masks = match (self.source.file, &self.secrets) {
-            (File::Environment, _) => return None,
+            (File::Environment, _) => std::iter::once(0..line.chars().count()).collect(),
             (File::Config | File::Users | File::Tests, Some(secrets)) => {
                 masks_of(line, span.start.line, secrets)
             }

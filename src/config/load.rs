@@ -10,7 +10,7 @@ use secrecy::SecretSlice;
 
 use super::cases::{self, TestReport};
 use super::code::Code;
-use super::excerpt::{Source, seal};
+use super::excerpt::{Source, excerpt, seal};
 use super::files::{Files, beside, denial, reason};
 use super::finding::{Finding, Findings};
 use super::lint;
@@ -20,7 +20,7 @@ use super::reader::Reader;
 use super::secrecy::secrets_of;
 use super::settings::Config;
 use super::shown::{REDACTED, may_be_secret};
-use super::span::{File, Span};
+use super::span::{File, Span, narrow};
 use super::variables::{Dotenv, Variables, read_dotenv};
 use super::yaml::{self, Node};
 
@@ -201,6 +201,20 @@ fn finish(
         }
         None => Err(Problems::new(problems, files)),
     }
+}
+
+/// Adds the line of `gateway.yaml` that a problem names, as it is in the file now: for what is found out after a load.
+pub fn with_line(mut problem: Problem) -> Problem {
+    let Some(place) = &mut problem.place else {
+        return problem;
+    };
+    let (mut files, mut findings) = (Files::default(), Findings::default());
+    let mut sources = Vec::new();
+    let collected = (&mut files, &mut findings);
+    open(File::Config, &place.file, None, collected, &mut sources);
+    let span = Span::at(File::Config, narrow(place.line), narrow(place.column));
+    place.excerpt = sources.first().and_then(|source| excerpt(source, span));
+    problem
 }
 
 /// What is worth a second look in a configuration as a whole.

@@ -48,7 +48,7 @@ pub use code::Code;
 pub use files::are_unchanged;
 pub use finding::did_you_mean;
 pub use lint::LINTS;
-pub use load::{LoadRequest, Loaded, Rehearsal, examine, load, rehearse};
+pub use load::{LoadRequest, Loaded, Rehearsal, examine, load, rehearse, with_line};
 pub use partial::{AdminAccess, find_admin, find_admin_access};
 pub use problem::{Excerpt, Note, Place, Problem, Problems, Severity};
 pub use proxy_protocol::{ProxiedTls, ProxyMode, ProxyProtocol};

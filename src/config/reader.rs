@@ -341,12 +341,21 @@ impl<'a> Reader<'a> {
 
     /// Reports a value of another kind than the one expected.
     pub(super) fn wrong_type(&mut self, entry: &Entry, expected: &str) {
+        self.wrong_type_or(entry, expected, || None);
+    }
+
+    fn wrong_type_or(
+        &mut self,
+        entry: &Entry,
+        expected: &str,
+        other_help: impl FnOnce() -> Option<String>,
+    ) {
         let key = shown_key(entry);
         let message = match kind_of(&entry.node) {
             NOTHING => format!("`{key}` expects {expected}, and nothing is given"),
             kind => format!("`{key}` expects {expected}, not {kind}"),
         };
-        let help = type_help(entry, expected);
+        let help = type_help(entry, expected).or_else(other_help);
         self.report(Finding::error(Code::WrongType, entry.node.span, message).maybe_help(help));
     }
 

@@ -220,7 +220,7 @@ impl SecretPlaces {
 }
 
 /// Whether a key is another one but for one slip of the pen: what is farther away may mean anything.
-fn is_slip(key: &str, known: &str) -> bool {
+pub(super) fn is_slip(key: &str, known: &str) -> bool {
     let folded = key.to_ascii_lowercase().replace('-', "_");
     key.len() <= 64 && strsim::osa_distance(&folded, known) <= 1
 }

@@ -7,7 +7,7 @@ use super::blocks::{self, Block, Key};
 use super::code::Code;
 use super::finding::{Finding, any_of, did_you_mean, nearest};
 use super::reader::Reader;
-use super::secrecy::shown_unknown_key;
+use super::secrecy::{shown_key, shown_unknown_key};
 use super::span::{File, Span};
 use super::yaml::{Entry, Value};
 
@@ -26,7 +26,7 @@ impl Reader<'_> {
     /// A map with the keys of a block.
     pub(super) fn section(&mut self, entry: Entry, block: &'static Block) -> Option<Section> {
         let span = entry.key_span;
-        let entries = self.map(entry)?;
+        let entries = self.map_or_help(entry, |entry| Some(block_help(entry, block)))?;
         Some(Section::new(span, entries, block))
     }
 }
@@ -268,6 +268,22 @@ fn elsewhere(entry: &Entry, block: &'static Block, known: &[&'static str]) -> Op
     } else {
         format!("{}; {places} has a key of this name", known_here(known))
     })
+}
+
+/// What is written in place of something else than the map of a block.
+fn block_help(entry: &Entry, block: &'static Block) -> String {
+    let example = match block.name {
+        "admin" => "{ listen: off }",
+        "cors" => "{ origins: [\"https://app.example.com\"] }",
+        "openapi" => "{ path: /openapi.json }",
+        "service" => "{ upstream: http://127.0.0.1:9000, rules: [] }",
+        "user" => "{ password: \"$argon2id$…\", roles: [admin] }",
+        _ => {
+            let names: Vec<_> = block.names().collect();
+            return format!("write a map of these keys: {}", listed(&names));
+        }
+    };
+    format!("write `{}: {example}`", shown_key(entry))
 }
 
 fn known_here(known: &[&'static str]) -> String {

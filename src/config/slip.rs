@@ -8,8 +8,25 @@ pub(super) struct Slip {
     pub(super) help: String,
 }
 
+/// What a blank that is no space is called: YAML takes it for a letter, and nobody sees it.
+pub(super) const ANOTHER_BLANK: &str = "a no-break space or the like, where only blanks may stand";
+
+pub(super) const BLANK_HELP: &str = "write spaces instead";
+
+/// Whether a key begins with a blank that is no space.
+pub(super) fn begins_with_another_blank(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_whitespace() && !c.is_ascii())
+}
+
 /// The slip that made the scanner stop at this place, where it is certain.
 pub(super) fn slip(text: &str, line: usize, column: usize, info: &str) -> Option<Slip> {
+    if info.contains("unprintable") {
+        return Some(Slip {
+            place: (line, column),
+            what: "a control character, which no text holds",
+            help: "take it out; where there are many, save the file as UTF-8".to_owned(),
+        });
+    }
     let lines: Vec<&str> = text.lines().take(line).collect();
     let flow = ["flow", "',' or", "inside a block", "placement of ':'"];
     let open = Open::before(&lines, column);
@@ -62,7 +79,7 @@ fn is_filled(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
-/// A tab in the indentation, or behind a colon or a `-`, of the last line or the one before.
+/// A tab or another blank that is no space in the indentation, or a tab behind a colon or a `-`, of the last line or the one before.
 fn tab(lines: &[&str], info: &str) -> Option<Slip> {
     let is_separation = info.contains("whitespace") || info.contains("tab");
     let last = lines
@@ -72,7 +89,7 @@ fn tab(lines: &[&str], info: &str) -> Option<Slip> {
         .filter(|(_, line)| is_filled(line));
     last.take(2).find_map(|(at, line)| {
         let indent = line.len() - line.trim_start().len();
-        let column = line[..indent].find('\t').or_else(|| {
+        let column = line[..indent].find(|c| c != ' ').or_else(|| {
             let behind = [":\t", "-\t"]
                 .into_iter()
                 .filter_map(|what| line.find(what));
@@ -80,8 +97,11 @@ fn tab(lines: &[&str], info: &str) -> Option<Slip> {
         })?;
         Some(Slip {
             place: (at + 1, line[..column].chars().count() + 1),
-            what: "a tab, where only blanks may stand",
-            help: "write spaces instead".to_owned(),
+            what: match line.as_bytes()[column] {
+                b'\t' => "a tab, where only blanks may stand",
+                _ => ANOTHER_BLANK,
+            },
+            help: BLANK_HELP.to_owned(),
         })
     })
 }

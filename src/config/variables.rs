@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::code::Code;
 use super::finding::{Finding, Findings, did_you_mean};
+use super::shown::may_name_secret;
 use super::span::{File, Span};
 
 /// What variables stand for. It cannot be printed: most of them are secrets.
@@ -133,9 +134,12 @@ impl<'a> Variables<'a> {
                 Some(_) => "",
                 None => " (there is no such file yet)",
             };
-            format!(
-                "set it in the environment or in `{file}`{there}, or write `${{{name}:-default}}`"
-            )
+            // a secret that stands in the configuration is none
+            let default = match may_name_secret(name) {
+                true => String::new(),
+                false => format!(", or write `${{{name}:-default}}`"),
+            };
+            format!("set it in the environment or in `{file}`{there}{default}")
         });
         located(
             Code::UnsetVariable,
@@ -168,6 +172,11 @@ fn located(code: Code, message: String, help: String, text: &str, offset: usize)
         offset: narrow(offset),
         length: narrow(text.chars().count()),
     }
+}
+
+/// `$NAME`, which is no variable without its braces.
+pub(super) fn lacks_braces(text: &str) -> bool {
+    text.strip_prefix('$').is_some_and(is_name)
 }
 
 fn is_name(text: &str) -> bool {

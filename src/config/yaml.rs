@@ -7,6 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use super::code::Code;
 use super::finding::{Finding, Findings};
 use super::shown::shown;
+use super::slip::{ANOTHER_BLANK, BLANK_HELP, begins_with_another_blank};
 use super::span::{File, Position, Span, narrow};
 use super::syntax::syntax_error;
 
@@ -291,7 +292,10 @@ impl<'a, H: Harvest> Builder<'a, H> {
         }
         if self.open.len() >= MAX_DEPTH {
             let message = format!("nested more than {MAX_DEPTH} levels deep");
-            return Err(Finding::error(Code::TooDeep, span, message).into());
+            let help = "no key of the configuration is so deep: take the inner levels out";
+            return Err(Finding::error(Code::TooDeep, span, message)
+                .help(help)
+                .into());
         }
         self.open.push(frame);
         Ok(())
@@ -398,7 +402,8 @@ impl<'a, H: Harvest> Builder<'a, H> {
     fn duplicate(&mut self, entry: Entry, first: Span) {
         let message = format!("the key `{}` is given twice", shown(&entry.key));
         let finding = Finding::error(Code::DuplicateKey, entry.key_span, message)
-            .note(first, "first given here");
+            .note(first, "first given here")
+            .help("take one of them away");
         self.findings.push(finding);
         self.dropped.push(entry);
     }
@@ -406,6 +411,11 @@ impl<'a, H: Harvest> Builder<'a, H> {
 
 fn as_key(node: Node) -> Result<(Box<str>, Span), Box<Finding>> {
     match node.value {
+        Value::Plain(text) if begins_with_another_blank(&text) => {
+            Err(Finding::error(Code::YamlSyntax, node.span, ANOTHER_BLANK)
+                .help(BLANK_HELP)
+                .into())
+        }
         Value::Plain(text) | Value::Quoted(text) => Ok((text, node.span)),
         Value::List(_) | Value::Map(_) | Value::Broken => Err(complex_key(node.span).into()),
     }

@@ -96,7 +96,7 @@ pub(super) struct LoadedFiles {
 }
 
 /// Settings that are used once, at the start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Fixed {
     listen: Vec<config::Listen>,
     tls: Transport,
@@ -135,6 +135,21 @@ impl Fixed {
             state: config.state.clone(),
             audit: config.log.audit.clone(),
         }
+    }
+
+    /// What is another in `new`, as it is called in the configuration.
+    fn changed(&self, new: &Self) -> Vec<&'static str> {
+        let all = [
+            ("`server.listen`", self.listen != new.listen),
+            ("whether there is a `server.tls`", self.tls != new.tls),
+            ("`admin.listen`", self.admin != new.admin),
+            ("`server.workers`", self.workers != new.workers),
+            ("`log.format`", self.format != new.format),
+            ("`state`", self.state != new.state),
+            ("`log.audit`", self.audit != new.audit),
+        ];
+        let changed = all.into_iter().filter(|(_, differs)| *differs);
+        changed.map(|(name, _)| name).collect()
     }
 }
 
@@ -339,14 +354,13 @@ impl Reloader {
 
     pub(super) fn apply(&mut self, loaded: Loaded) {
         report(&loaded.warnings);
-        if Fixed::of(&loaded.config) == self.present.fixed {
+        let changed = self.present.fixed.changed(&Fixed::of(&loaded.config));
+        if changed.is_empty() {
             self.target.loads.needs_no_restart();
         } else {
             self.target.loads.needs_restart();
-            tracing::warn!(
-                "`server.listen`, `server.workers`, `admin.listen`, `log.format`, `log.audit`, `state` and whether there is a \
-                 `server.tls` take effect at the next start"
-            );
+            let changed = changed.join(", ");
+            tracing::warn!("these changes take effect at the next start: {changed}");
         }
         if let Some(events) = &self.target.events {
             events.set_level(loaded.config.log.level);

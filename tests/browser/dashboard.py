@@ -14,9 +14,16 @@ from playwright.sync_api import sync_playwright
 from screens import CONTRAST
 
 admin, chromium, token, config, process, *folder = sys.argv[1:]
-SCREENS = {"desktop": {"width": 1366, "height": 900}, "phone": {"width": 375, "height": 740}}
+SCREENS = {"desktop": {"width": 1366, "height": 900}, "phone": {"width": 320, "height": 740}}
 SECTIONS = ("services", "rules", "denials", "logins", "routes")
 KINDS = ["h1", "h2", ".pill", ".quiet", "th", "td", "td small", ".tag.good", ".tag.warn", ".tag.bad", "dt", "nav a", "figcaption small"]
+
+# tables may be wider than their section where they are wide by nature
+SIDEWAYS = """() => [...document.querySelectorAll("main section, main .scroll:not(:has(.matrix))")]
+    .filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => (one.id || one.firstElementChild.id))"""
+# how many stand in each row
+TILES = """() => Object.values(Object.groupBy(document.querySelectorAll("#tiles > div"), (one) => one.offsetTop)).map((row) => row.length)"""
 
 UNNAMED = """() => [...document.querySelectorAll("button, input, select, table, section")]
     .filter((one) => !(one.labels?.length || one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") ||
@@ -86,6 +93,7 @@ def visit(browser, screen, scheme):
     found["points"] = {plot: points(page, plot) for plot in ("requests", "refused", "latency", "logins")}
     found["state"] = page.inner_text("#state")
     found["overflow"] = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    found["sideways"] = page.evaluate(SIDEWAYS) if screen == "phone" else []
     found["contrast"] = page.evaluate(CONTRAST, KINDS)
     found["unnamed"] = page.evaluate(UNNAMED)
     keep(page, f"{found['name']}-2-whole", full_page=True)
@@ -176,6 +184,11 @@ def story(browser):
     page.locator("#lockouts-table button").first.click()
     until(page, "document.getElementById('lockouts-said').textContent !== ''")
     found["lifted"] = page.inner_text("#lockouts-said")
+    found["tiles"] = []
+    for width in (320, 760, 850, 940, 1366):
+        page.set_viewport_size({"width": width, "height": 900})
+        found["tiles"].append(page.evaluate(TILES))
+    page.set_viewport_size(SCREENS["desktop"])
 
     see_configuration(page)
     good = open(config).read()

@@ -139,9 +139,9 @@ fn files_that_everybody_can_read_are_named() {
             .collect::<Vec<_>>()
     };
     let said = ["users.yaml", ".env"].map(|name| {
-        let holds = if name == ".env" { "secrets" } else { "password hashes" };
+        let belong = if name == ".env" { "secrets" } else { "password hashes" };
         format!(
-            "every user of this machine can read `{name}` (mode 0644), which holds {holds} (`chmod o= {name}`)"
+            "every user of this machine can read `{name}` (mode 0644), where {belong} belong (`chmod o= {name}`)"
         )
     });
     let mut warnings = examined(&case, 0o644);

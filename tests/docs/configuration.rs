@@ -25,7 +25,7 @@ file that names them.
 
 `gateway.yaml` is read from `--config`, else from `GATELATCH_CONFIG`, else from the current folder. It and every file that
 it names are watched, and read again when they change. `server.listen`, `server.workers`, `admin.listen`, `log.format`,
-`state` and whether there is a `server.tls` take effect at the next start; everything else does with the next request.
+`log.audit`, `state` and whether there is a `server.tls` take effect at the next start; everything else does with the next request.
 ";
 
 /// Where a resolved schema keeps the name of the definition that it comes from.

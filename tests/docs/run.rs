@@ -82,6 +82,7 @@ fn run(page: &Page) -> Vec<String> {
     let program = PROGRAM.replace("BINARY", env!("CARGO_BIN_EXE_gatelatch"));
     fs::write(path("bin/gatelatch"), replace_ports(&program, &there)).unwrap();
     fs::set_permissions(path("bin/gatelatch"), fs::Permissions::from_mode(0o755)).unwrap();
+    // as on a terminal, where curl shows no progress of what it prints
     fs::write(
         path("home/.curlrc"),
         "silent\nshow-error\nnoproxy = \"*\"\n",
@@ -247,6 +248,30 @@ fn what_is_not_as_shown_is_found() {
             "{text}: {found:?}"
         );
     }
+}
+
+/// curl shows its progress where what it gets does not go to the terminal.
+#[test]
+fn no_command_shows_a_progress_meter() {
+    let elsewhere = Regex::new(r"\$\(curl |curl (.* )?-o |curl [^|]*\| |curl .*[^2]> ").unwrap();
+    let silent = Regex::new("curl -[A-Za-z]*s").unwrap();
+    let staged = tempfile::tempdir().unwrap();
+    let steps = pages()
+        .into_iter()
+        .flat_map(|page| script(&page.blocks(), staged.path()).1)
+        // what no reader types
+        .filter(|step| !step.command.starts_with("try_until"));
+    let noisy: Vec<String> = steps
+        .flat_map(|step| {
+            let lines = step
+                .command
+                .lines()
+                .map(|line| format!("{}: {line}", step.place));
+            lines.collect::<Vec<_>>()
+        })
+        .filter(|line| elsewhere.is_match(line) && !silent.is_match(line))
+        .collect();
+    assert!(noisy.is_empty(), "write `curl -s`:\n{}", noisy.join("\n"));
 }
 
 /// Runs the pages that a part of the book has; `DOCS_PAGE` chooses some by their path.

@@ -277,7 +277,8 @@ fn what_a_restart_would_forget_is_not_offered() {
 #[test]
 fn the_pages_of_an_app_work_without_javascript_on_every_screen() {
     let upstream = Upstream::saying("x");
-    let users = ["ann", "ben", "cat", "dan"];
+    let long = "alexandra.hoffmann@engineering.example.com";
+    let users = ["ann", "ben", long, "dan"];
     let list = users.map(|user| format!("  {user}: {{ password: \"{}\", roles: [a] }}\n", hash()));
     let gateway = set_up(&upstream)
         .users(&format!("users:\n{}", list.concat()))

@@ -159,6 +159,8 @@ fn a_probe_finds_servers_that_do_not_answer() {
     );
     assert!(said.starts_with(&warning), "{said}");
     assert!(said.contains("--> gateway.yaml:4:15\n"), "{said}");
+    let line = format!("\n4 |     upstream: http://{gone}\n");
+    assert!(said.contains(&line), "{said}");
     assert!(!said.contains(&there.to_string()), "{said}");
     assert!(
         text(&probed.stdout).ends_with(", 1 of 2 servers answering\n"),

@@ -149,8 +149,8 @@ fn operators_see_what_the_gateway_does() {
             );
         }
         assert_eq!(
-            (&visit["complaints"], &visit["overflow"]),
-            (&json!([]), &json!(false)),
+            (&visit["complaints"], &visit["overflow"], &visit["sideways"]),
+            (&json!([]), &json!(false), &json!([])),
             "{visit}"
         );
         assert!(
@@ -224,6 +224,8 @@ fn operators_see_what_the_gateway_does() {
     assert_eq!(href, "#configuration", "{story}");
     assert!(!story["refused"].as_str().unwrap().contains('`'), "{story}");
     assert_eq!(story["found"], json!(["write jobs"]), "{story}");
+    let rows = json!([[2, 2, 2], [3, 3], [3, 3], [3, 3], [6]]);
+    assert_eq!(story["tiles"], rows, "no tile stands alone");
     assert!(
         story["reported"]
             .as_array()

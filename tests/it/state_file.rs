@@ -241,7 +241,7 @@ fn another_store_takes_effect_at_the_next_start() {
         "gateway.yaml",
         &config.replace("state: file:state.redb", "state: memory"),
     );
-    gateway.event("`state` and whether there is a `server.tls` take effect at the next start");
+    gateway.event("these changes take effect at the next start: `state`");
     gateway.event("configuration reloaded");
     assert!(Path::new(&gateway.path("state.redb")).exists());
 }

@@ -67,7 +67,10 @@ pub(super) fn probe(loaded: &mut Loaded, limit: Duration) -> anyhow::Result<Prob
         answers.asked += 1;
         match error {
             None => answers.answering += 1,
-            Some(error) => loaded.warnings.push(target.unreachable(error)),
+            Some(error) => {
+                let problem = config::with_line(target.unreachable(error));
+                loaded.warnings.push(problem);
+            }
         }
     }
     Ok(probe)
@@ -105,7 +108,7 @@ fn servers(service: &Service) -> impl Iterator<Item = Target> {
     service.upstream.servers.iter().enumerate().map(server)
 }
 
-/// The line itself is not shown: what a load saw of it is gone.
+/// What a load saw of the line itself is gone.
 fn place(origin: &config::Origin) -> Place {
     Place {
         file: origin.file.clone(),

@@ -18,7 +18,7 @@ use crate::server::{self, Bound, GatewaySettings};
 use crate::telemetry::access_log::AccessLog;
 use crate::telemetry::{LineFormat, events};
 
-/// Run a sample service with the gateway in front of it, and print requests to try.
+/// Run a sample service with the gateway in front of it, and print requests to try
 ///
 /// Everything lives in a temporary folder that is removed at the end. While it runs, edit the configuration there: it
 /// is reloaded as you save it, and stderr says so. Access-log lines appear on stdout.

@@ -43,6 +43,9 @@ enum Command {
 
 /// End the sessions of a user, or one
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch session end --user alice
+  gatelatch session end --id 3q2-7wAAAAAAAAAAAAAAAA")]
 #[group(required = true, multiple = false)]
 struct EndArgs {
     /// Whose sessions end, with browsers and with tokens

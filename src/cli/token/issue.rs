@@ -17,6 +17,9 @@ use crate::token::{Holder, IssuerSettings, SessionId, SignIn, TokenIssuer};
 ///
 /// It is signed with the configured key, and printed on standard output.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch token issue --user rita
+  gatelatch token issue --user rita --ttl 10m --roles recruiter")]
 pub(super) struct TokenIssueArgs {
     /// Whom it is for
     #[arg(long, value_name = "USER")]

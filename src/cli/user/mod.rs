@@ -60,6 +60,10 @@ enum Command {
 
 /// Add a user
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch user add alice@example.com --roles recruiter --name 'Alice Doe'
+  gatelatch user add carol --roles admin --random
+  gatelatch user add prometheus --roles metrics --no-password")]
 struct AddArgs {
     /// The name to log in with, and the token's subject
     #[arg(value_parser = user_name)]
@@ -82,6 +86,9 @@ struct AddArgs {
 
 /// Add an API key to a user
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  gatelatch user add-key ci --name deploy
+  gatelatch user add-key ci --name deploy --roles deployer --expires 2027-01-01")]
 struct AddKeyArgs {
     /// Whose key it is
     user: String,

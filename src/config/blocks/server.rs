@@ -55,7 +55,7 @@ pub(in crate::config) static SERVER: Block = Block {
     rules: &[],
     keys: &[
         Key::new("listen", Kind::Either(&[TEXT, Kind::List(List::of(&TEXT).filled().distinct())]),
-            "Where to listen: `host:port`, `[v6]:port`, `unix:PATH`, or `systemd` for the sockets that systemd hands over.")
+            "Where to listen: `ADDRESS:PORT`, `[v6]:PORT`, `unix:PATH`, or `systemd` for the sockets that systemd hands over.")
             .default(Shown::List(&["0.0.0.0:8080"])).examples(&[Shown::List(&["0.0.0.0:8080", "[::]:8080"]), Shown::Text("unix:/run/gatelatch.sock")]),
         Key::new("tls", Kind::Block(&SERVER_TLS), ""),
         Key::new("trusted_proxies", Kind::List(List::of(&NETWORK)),

@@ -36,7 +36,7 @@ const EXAMPLES: [&str; 15] = [
 /// them, which keeps no such modes.
 pub(in crate::config) fn world_readable(sources: &[Source]) -> Vec<Finding> {
     let finding = |source: &Source| {
-        let holds = match source.file {
+        let belong = match source.file {
             File::Users => "password hashes",
             File::Environment => "secrets",
             File::Config | File::Tests => return None,
@@ -48,7 +48,7 @@ pub(in crate::config) fn world_readable(sources: &[Source]) -> Vec<Finding> {
         }
         let name = source.path.display();
         let message = format!(
-            "every user of this machine can read `{name}` (mode {:04o}), which holds {holds}",
+            "every user of this machine can read `{name}` (mode {:04o}), where {belong} belong",
             mode & 0o7777
         );
         let finding = Finding::nowhere(Code::WorldReadable, Severity::Warning, message);

@@ -3,9 +3,10 @@
 use super::distinct;
 use crate::config::blocks;
 use crate::config::code::Code;
-use crate::config::finding::Finding;
+use crate::config::finding::{Finding, any_of};
 use crate::config::lint;
 use crate::config::reader::{Reader, meant};
+use crate::config::secrecy::is_slip;
 use crate::config::settings::Server;
 use crate::config::span::Span;
 use crate::config::yaml::{Entry, Value};
@@ -20,7 +21,10 @@ pub(super) fn credentials(
     let entry = entry?;
     let span = entry.node.span;
     if !matches!(entry.node.value, Value::List(_)) {
-        report(span, "`credentials` expects a list", None, reader);
+        let known = slip_of(word_of(&entry));
+        let help = known.map(|known| format!("write `credentials: [{known}]`"));
+        let finding = Finding::error(Code::WrongType, span, "`credentials` expects a list");
+        reader.report(finding.help(help.unwrap_or_else(|| HELP.to_owned())));
         return None;
     }
     let items = reader.list(entry)?;
@@ -38,22 +42,41 @@ pub(super) fn credentials(
     Some(AcceptedCredentials::of(&kinds))
 }
 
-/// One kind. What else is written may be a credential itself, and is not repeated.
+/// One kind. What else is written may be a credential itself, and is not repeated unless it is a slip of the pen.
 fn kind(item: &Entry, reader: &mut Reader<'_>) -> Option<CredentialKind> {
-    let word = match &item.node.value {
-        Value::Plain(text) | Value::Quoted(text) => text.as_ref(),
-        Value::List(_) | Value::Map(_) | Value::Broken => "",
-    };
+    let word = word_of(item);
     let mut kinds = blocks::CREDENTIALS.iter();
     if let Some((_, kind)) = kinds.find(|(name, _)| *name == word) {
         return Some(*kind);
     }
-    let message = "`credentials` expects `bearer`, `cookie` or `basic`";
-    report(item.node.span, message, meant("credentials", word), reader);
+    let code = match &item.node.value {
+        Value::Plain(_) | Value::Quoted(_) => Code::InvalidValue,
+        Value::List(_) | Value::Map(_) | Value::Broken => Code::WrongType,
+    };
+    let known = slip_of(word);
+    let found = known.map_or_else(String::new, |_| format!(", not `{word}`"));
+    let message = format!("`credentials` expects {}{found}", any_of(words()));
+    let help = meant("credentials", word).map(str::to_owned);
+    let help = help.or_else(|| Some(format!("did you mean `{}`?", known?)));
+    let finding = Finding::error(code, item.node.span, message);
+    reader.report(finding.help(help.unwrap_or_else(|| HELP.to_owned())));
     None
 }
 
-fn report(span: Span, message: &str, help: Option<&str>, reader: &mut Reader<'_>) {
-    let finding = Finding::error(Code::WrongType, span, message);
-    reader.report(finding.help(help.unwrap_or("write `[bearer, cookie]`")));
+const HELP: &str = "write those that callers may use, such as `[bearer, cookie]`";
+
+fn words() -> impl Iterator<Item = &'static str> {
+    blocks::CREDENTIALS.iter().map(|(name, _)| *name)
+}
+
+/// The kind that a word is but for one slip of the pen.
+fn slip_of(word: &str) -> Option<&'static str> {
+    words().find(|known| is_slip(word, known))
+}
+
+fn word_of(entry: &Entry) -> &str {
+    match &entry.node.value {
+        Value::Plain(text) | Value::Quoted(text) => text,
+        Value::List(_) | Value::Map(_) | Value::Broken => "",
+    }
 }

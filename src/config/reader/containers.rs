@@ -9,11 +9,20 @@ use crate::config::yaml::{Entry, Node, Value};
 impl Reader<'_> {
     /// A map; an empty value is an empty map, so that a block may have all its lines commented out.
     pub(in crate::config) fn map(&mut self, entry: Entry) -> Option<Vec<Entry>> {
+        self.map_or_help(entry, |_| None)
+    }
+
+    /// The same; `help` says what to write, where its key alone does not tell.
+    pub(in crate::config) fn map_or_help(
+        &mut self,
+        entry: Entry,
+        help: impl FnOnce(&Entry) -> Option<String>,
+    ) -> Option<Vec<Entry>> {
         match entry.node.value {
             Value::Map(entries) => return Some(entries),
             Value::Plain(ref text) if resolve(text) == Scalar::Nothing => return Some(Vec::new()),
             Value::Plain(_) | Value::Quoted(_) | Value::List(_) => {
-                self.wrong_type(&entry, "a map");
+                self.wrong_type_or(&entry, "a map", || help(&entry));
             }
             Value::Broken => {}
         }

@@ -12,17 +12,20 @@ use crate::config::value;
 use crate::config::yaml::{Entry, Node, Value};
 
 /// Keys whose lists hold maps: a text in their place may be anything, a secret too.
-const LISTS_OF_MAPS: [&str; 6] = [
-    "api_keys",
-    "clients",
-    "providers",
-    "rules",
-    "tests",
-    "trusted_issuers",
-];
+const LISTS_OF_MAPS: [&str; 4] = ["api_keys", "clients", "tests", "trusted_issuers"];
 
 /// Keys that are written in another form elsewhere: what each expects, and how it looks.
-const EXAMPLES: [(&str, &[&str], &str); 7] = [
+const EXAMPLES: [(&str, &[&str], &str); 9] = [
+    (
+        "services",
+        &["a map"],
+        "services: { app: { upstream: http://127.0.0.1:9000, rules: [] } }",
+    ),
+    (
+        "rules",
+        &["a list", "a map"],
+        "rules: [ { path: /**, allow: authenticated } ]",
+    ),
     ("rate", &["a map"], "rate: { requests: 100, per: 1m }"),
     (
         "providers",
@@ -147,9 +150,9 @@ pub(super) fn type_help(entry: &Entry, expected: &str) -> Option<String> {
     }
     let mut examples = EXAMPLES.iter();
     let example = examples.find(|(key, kind, _)| *key == &*entry.key && kind.contains(&expected));
-    // `users` of a directory are others
-    let example =
-        example.filter(|(key, ..)| *key != "users" || entry.node.span.file == File::Users);
+    // `users` of a directory are others, and users may have any name
+    let in_users = entry.node.span.file == File::Users;
+    let example = example.filter(|(key, ..)| (*key == "users") == in_users);
     if let Some((.., example)) = example {
         return Some(format!("write `{example}`"));
     }
@@ -157,6 +160,10 @@ pub(super) fn type_help(entry: &Entry, expected: &str) -> Option<String> {
         return None;
     };
     match (expected, resolve(text)) {
+        (_, Scalar::Nothing | Scalar::Boolean(_)) if expected.starts_with("`anyone`") => Some(
+            "write `allow: authenticated`, or a condition such as `allow: { roles: [admin] }`"
+                .to_owned(),
+        ),
         (BOOLEAN, _) => boolean_help(&entry.key, text).map(str::to_owned),
         ("a string", _) if &*entry.key == "totp" => Some(TOTP_HELP.to_owned()),
         ("a string", Scalar::Boolean(_) | Scalar::Integer(_) | Scalar::Real(_)) => {

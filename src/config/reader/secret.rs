@@ -11,6 +11,7 @@ use crate::config::files::{beside, denial, reason};
 use crate::config::finding::Finding;
 use crate::config::shown::{REDACTED, looks_secret, may_be_secret, shown};
 use crate::config::span::{File, Span};
+use crate::config::variables::lacks_braces;
 use crate::config::yaml::{Entry, Value};
 
 impl Reader<'_> {
@@ -74,6 +75,11 @@ impl Reader<'_> {
             finding
                 .help("write the name of the file that holds it")
                 .conceal(entry.node.span)
+        } else if error.kind() == ErrorKind::NotFound {
+            let from = self.file_name(entry.node.span);
+            finding.help(format!(
+                "make it, or name one that is there; a relative name starts at the folder of `{from}`"
+            ))
         } else {
             finding
         });
@@ -81,16 +87,21 @@ impl Reader<'_> {
 
     /// A users file holds hashes and is kept like a secret; a configuration is not. A default in it is no better.
     fn warn_of_inline(&mut self, entry: &Entry) {
-        let inline = match &entry.node.value {
-            Value::Plain(text) | Value::Quoted(text) => !text.contains("${") || text.contains(":-"),
-            Value::List(_) | Value::Map(_) | Value::Broken => false,
+        let (Value::Plain(text) | Value::Quoted(text)) = &entry.node.value else {
+            return;
+        };
+        let inline = !text.contains("${") || text.contains(":-");
+        let braces = if lacks_braces(text) {
+            "the braces are missing: "
+        } else {
+            ""
         };
         if inline && entry.node.span.file == File::Config {
             let message = format!("`{}` stands in the configuration itself", entry.key);
             let finding = Finding::warning(Code::InlineSecret, entry.node.span, message);
             let file = format!("{}_file", entry.key);
             self.report(finding.help(format!(
-                "write `{}: ${{VARIABLE}}`, or name a file with `{file}`",
+                "{braces}write `{}: ${{VARIABLE}}`, or name a file with `{file}`",
                 entry.key
             )));
         }

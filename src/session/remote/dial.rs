@@ -1,5 +1,6 @@
 //! One connection to one server, over the gateway's own dialer.
 
+use std::io;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -112,14 +113,25 @@ impl ConnectionLike for NodeConnection {
 }
 
 fn away(why: &str) -> RedisError {
-    (
-        ErrorKind::Io,
-        "the server cannot be reached",
-        why.to_owned(),
-    )
-        .into()
+    let message = format!("the server cannot be reached: {why}");
+    io::Error::new(io::ErrorKind::NotConnected, message).into()
 }
 
 pub(super) fn invalid(what: &'static str) -> RedisError {
     (ErrorKind::InvalidClientConfig, what).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_away_is_tried_again_and_no_inner_name_is_said() {
+        let error = away("no connection: refused");
+        assert_eq!(
+            error.to_string(),
+            "the server cannot be reached: no connection: refused"
+        );
+        assert!(error.is_io_error() && error.is_connection_dropped());
+    }
 }

@@ -48,7 +48,14 @@ pub enum PatternError {
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoLeadingSlash(pattern) => write!(f, "`{pattern}` does not start with `/`; write `/{pattern}`"),
+            Self::NoLeadingSlash(pattern) => match pattern.split_once("://") {
+                Some((_, rest)) => write!(
+                    f,
+                    "`{pattern}` does not start with `/`; write `{}`, and the host in `hosts` of the service",
+                    rest.find('/').map_or("/", |at| &rest[at..])
+                ),
+                None => write!(f, "`{pattern}` does not start with `/`; write `/{pattern}`"),
+            },
             Self::EmptySegment => f.write_str("`//` can never match, such requests are refused; write one `/`"),
             Self::TooLong(count) => write!(
                 f,

@@ -54,6 +54,18 @@ fn a_refused_pattern_says_what_to_write_instead() {
         ("jobs", "`jobs` does not start with `/`; write `/jobs`"),
         ("", "`` does not start with `/`; write `/`"),
         (
+            "http://x/jobs",
+            "`http://x/jobs` does not start with `/`; write `/jobs`, and the host in `hosts` of the service",
+        ),
+        (
+            "//x",
+            "`//` can never match, such requests are refused; write one `/`",
+        ),
+        (
+            "https://x",
+            "`https://x` does not start with `/`; write `/`, and the host in `hosts` of the service",
+        ),
+        (
             "/a//b",
             "`//` can never match, such requests are refused; write one `/`",
         ),
