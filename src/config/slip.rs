@@ -266,3 +266,17 @@ impl Scan {
 fn begins(before: char) -> bool {
     before.is_whitespace() || "[{,".contains(before)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_that_no_text_holds_is_named() {
+        let text = "server: { workers: 1\0 }";
+        let scanned = saphyr_parser::Parser::new_from_str(text).find_map(Result::err);
+        let error = scanned.unwrap();
+        let slip = slip(text, 1, 20, error.info()).unwrap();
+        assert_eq!(slip.what, "a control character, which no text holds");
+    }
+}

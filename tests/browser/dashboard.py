@@ -18,8 +18,8 @@ SCREENS = {"desktop": {"width": 1366, "height": 900}, "phone": {"width": 320, "h
 SECTIONS = ("services", "rules", "denials", "logins", "routes")
 KINDS = ["h1", "h2", ".pill", ".quiet", "th", "td", "td small", ".tag.good", ".tag.warn", ".tag.bad", "dt", "nav a", "figcaption small"]
 
-# tables may be wider than their section where they are wide by nature
-SIDEWAYS = """() => [...document.querySelectorAll("main section, main .scroll:not(:has(.matrix))")]
+# the denials have six columns, the routes one a role: those tables scroll within their section
+SIDEWAYS = """() => [...document.querySelectorAll("main section, main .scroll:not(:has(.matrix, #denials-table))")]
     .filter((one) => one.scrollWidth > one.clientWidth)
     .map((one) => (one.id || one.firstElementChild.id))"""
 # how many stand in each row

@@ -304,11 +304,11 @@ fn the_former_key_is_kept_for_as_long_as_any_token_may_live() {
     let gateway = start_flow(&upstream, "secret_file: token", &[("token", SECRET)]);
     let (code, out, said) = rotate(gateway.folder(), &[&gateway], &["--dry-run"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(out.contains("4. after 1day, take the entry out"), "{out}");
+    assert!(out.contains("4. after 1d, take the entry out"), "{out}");
     let (code, out, said) = rotate(gateway.folder(), &[&gateway], &[]);
     assert_eq!(code, Some(0), "{said}");
     let all = format!("{out}{said}");
-    assert!(all.contains("`auth.token.previous` in 1day: "), "{all}");
+    assert!(all.contains("`auth.token.previous` in 1d: "), "{all}");
 }
 
 #[test]

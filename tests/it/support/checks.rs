@@ -289,7 +289,7 @@ where
         }
     };
     runtime.block_on(async {
-        let called = tokio::time::timeout(Duration::from_secs(20), exchange).await;
+        let called = tokio::time::timeout(Duration::from_secs(60), exchange).await;
         called.expect("the call has an answer")
     })
 }

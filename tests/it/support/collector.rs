@@ -24,7 +24,7 @@ use tonic::{Request, Response, Status};
 use super::certs::Certified;
 
 /// Longer than anything takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A span as the collector got it.
 #[derive(Debug, Clone)]

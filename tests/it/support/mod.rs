@@ -60,7 +60,7 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started = std::time::Instant::now();
     while !is_so() {
         assert!(
-            started.elapsed() < std::time::Duration::from_secs(20),
+            started.elapsed() < std::time::Duration::from_secs(60),
             "it never came to: {what}"
         );
         std::thread::park_timeout(std::time::Duration::from_millis(5));
