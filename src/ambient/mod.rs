@@ -1,5 +1,5 @@
 //! The only doors to the clock, to chance and to the priority of a thread. Everything else takes time and randomness as
-//! arguments.
+//! arguments. The ticker also has the allocator give freed memory back to the system.
 
 mod memory;
 mod priority;
